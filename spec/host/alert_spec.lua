@@ -65,18 +65,6 @@ describe("palenca serve with --alert-url", function()
     return collect(server.requests)
   end
 
-  local function wait_ended(served)
-    return helper.ask_until(function()
-      local events = helper.events(served.db)
-      for _, event in ipairs(events) do
-        if event.state ~= "dead" and event.state ~= "done" then
-          return false
-        end
-      end
-      return events
-    end, "all events to have ended")
-  end
-
   it("posts once for all that die within the window, signed, without data of a person", function()
     local server = stage:server()
     local served = serve(server.url .. "/alerts", { "--alert-window", "1" })
@@ -84,7 +72,7 @@ describe("palenca serve with --alert-url", function()
     post_dead(served, 1, 30)
     local count, alerts = wait_count(server, 30)
     local windows = (uv.hrtime() - started) / 1e9 // 1 + 1
-    local events = wait_ended(served)
+    local events = helper.wait_ended(served.db)
     assert.are.equal(30, count)
     assert.is_true(#server.requests <= windows)
     local _, alert = next(alerts)
@@ -109,7 +97,7 @@ describe("palenca serve with --alert-url", function()
     local server = stage:server()
     served = serve(server.url .. "/alerts")
     assert.are.equal(2, (wait_count(server, 2)))
-    wait_ended(served)
+    helper.wait_ended(served.db)
     assert.are.equal(0, served:stop())
   end)
 
@@ -136,7 +124,7 @@ describe("palenca serve with --alert-url", function()
         request.respond(204, "")
       end
       again()
-      local events = wait_ended(served)
+      local events = helper.wait_ended(served.db)
       local count, alerts = collect(server.requests)
       assert.are.equal(1, count)
       assert.are.equal(next(alerts), events[2].id)
@@ -172,7 +160,7 @@ describe("palenca serve with --alert-url", function()
       request.respond(200, "{}")
     end
     assert.are.equal(40, (wait_count(server, 40)))
-    wait_ended(served)
+    helper.wait_ended(served.db)
     assert.are.equal(0, served:stop())
   end)
 
@@ -187,7 +175,7 @@ describe("palenca serve with --alert-url", function()
     helper.change_database(served.db, "UPDATE events SET due_at = 1, attempts = 31 WHERE state = 2")
     served = serve(server.url .. "/alerts")
     served:wait_output("stderr", "(palenca.alert .*FAILED %(attempt 32%), not called again)")
-    local events = wait_ended(served)
+    local events = helper.wait_ended(served.db)
     assert.are.same({ 2, "dead", "done" }, { #events, events[1].state, events[2].state })
     assert.are.equal(0, served:stop())
   end)

@@ -393,6 +393,27 @@ function Stage:serve(options)
   return started
 end
 
+--- Serves a script at a free port that is known before, for what has no log to read the port from.
+-- @tparam string directory with the database
+-- @tparam string script its path
+-- @tparam table extra further arguments
+-- @tparam function start is called with all arguments and the environment, and returns the process
+-- @treturn table the process with `url` and `db`, once it has taken an event of the account "first"
+function helper.serve_unseen(directory, script, extra, start)
+  local address = "127.0.0.1:" .. helper.free_port()
+  local db = directory .. "/events.db"
+  local arguments = { "serve", script, "--listen", address, "--db", db }
+  table.move(extra, 1, #extra, #arguments + 1, arguments)
+  local served = start(arguments, { PALENCA_API_KEY = "spec-key" })
+  served.url, served.db = "http://" .. address .. "/webhooks/palenca", db
+  helper.ask_until(function()
+    assert(not served.code, served:describe())
+    local response = http.request("POST", served.url, helper.body({ account_id = "first" }))
+    return response and response.status == 200
+  end, "a response")
+  return served
+end
+
 -- ---- events --------------------------------------------------------------------------
 
 local bodies = 0
@@ -448,6 +469,19 @@ end
 --- Waits until an event, named by its id or its account, is in a state; returns it.
 function helper.wait_state(db, name, state)
   return helper.wait_states(db, { name }, state)[name]
+end
+
+--- Waits until all events are done or dead; returns them.
+function helper.wait_ended(db)
+  return helper.ask_until(function()
+    local events = helper.events(db)
+    for _, event in ipairs(events) do
+      if event.state ~= "dead" and event.state ~= "done" then
+        return false
+      end
+    end
+    return events
+  end, "all events to have ended")
 end
 
 --- Waits until what the program says holds `count` lines with a pattern. It is given up when there

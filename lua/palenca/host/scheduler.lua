@@ -3,6 +3,8 @@
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local host = require("palenca.host")
+local sleepers = require("palenca.host.sleepers")
+local task_body = require("palenca.host.task_body")
 local traceback = require("palenca.host.traceback")
 
 local Scheduler = {}
@@ -25,39 +27,6 @@ local NONE_LEFT = 1
 -- resume.
 local YIELD_COST = 20000
 
--- Records where a text was raised; an error object carries its own details. What a branch of
--- palenca.gather has raised is raised again by who called that: its frames come after the branch's.
-local function record_traceback(self)
-  return function(problem)
-    local task, frames = self.current, nil
-    if not task then
-      return problem -- a finalizer's
-    elseif type(problem) == "string" then
-      frames = traceback(debug.traceback("", 2), problem)
-      if task.framed == problem then
-        frames = table.concat({ task.frames or "", frames }, "\n"):gsub("^\n", "")
-      end
-    end
-    task.frames, task.framed = frames, problem
-    return problem
-  end
-end
-
--- The body of every coroutine of the scheduler. The protected call is inside it, so that variables
--- are closed where their functions can wait, and where the hook that stops loops is active. Error
--- objects are described there, too, since their methods are code of the script.
-local function body_of(self)
-  return function()
-    local task = self.current
-    local ok, problem = xpcall(task.body, self.on_error, task)
-    if not ok then
-      local is_described, plain = pcall(self.describe, problem)
-      task.problem = is_described and plain or "an error that cannot be shown"
-    end
-    task.ok = ok
-  end
-end
-
 --- Creates a scheduler.
 -- @tparam number cpu_time seconds that a task may compute without waiting
 -- @tparam number memory MiB that the state may take
@@ -74,14 +43,14 @@ function scheduler.new(cpu_time, memory, describe, world)
     now = world and world.now or core.steady_time,
     tasks = {}, -- coroutines made here → their tasks
     ready = {}, -- tasks to be resumed
-    sleepers = {}, -- {due=, task=}, the soonest first
+    sleepers = sleepers.new(), -- the tasks that wait for a time
     soonest = NEVER, -- no task's deadline is before this time
     current = nil, -- the task whose code runs
     running = 0,
     rejected = nil, -- the client whose key the API has rejected last
   }, Scheduler)
-  self.on_error = record_traceback(self)
-  self.body = body_of(self)
+  self.on_error = task_body.error_handler(self)
+  self.body = task_body.new(self)
   return self
 end
 
@@ -223,37 +192,20 @@ local function wait(self, call)
   return call.result
 end
 
-local function add_sleeper(self, due, task)
-  local at = #self.sleepers
-  while at > 0 and self.sleepers[at].due > due do
-    at = at - 1
-  end
-  table.insert(self.sleepers, at + 1, { due = due, task = task })
-end
-
-local function remove_sleeper(self, task)
-  for at, sleeper in ipairs(self.sleepers) do
-    if sleeper.task == task then
-      table.remove(self.sleepers, at)
-      return
-    end
-  end
-end
-
 -- Parks until one of the calls has ended, or until a time if there is one.
 local function park_for_any(self, task, list, due)
   for _, call in ipairs(list) do
     call.waiter = task
   end
   if due ~= NEVER then
-    add_sleeper(self, due, task)
+    self.sleepers:add(due, task)
   end
   park(task)
   for _, call in ipairs(list) do
     call.waiter = nil -- else it would wake the task from what it waits for next
   end
   if due ~= NEVER then
-    remove_sleeper(self, task)
+    self.sleepers:remove(task)
   end
 end
 
@@ -290,7 +242,7 @@ local function sleep(self, seconds)
   local due = self.now() + seconds
   local task = may_park(self)
   if task then
-    add_sleeper(self, due, task)
+    self.sleepers:add(due, task)
     park(task)
     return
   end
@@ -403,7 +355,7 @@ local function finish(self, task, problem)
   end
   self.tasks[task.thread] = nil
   if not task.ok then
-    remove_sleeper(self, task)
+    self.sleepers:remove(task)
     close(self, task)
     if task.problem == "not enough memory" then
       collectgarbage() -- so that its garbage does not count against the next task
@@ -478,9 +430,9 @@ function Scheduler:run(label, body, seconds)
 end
 
 local function wake_sleepers(self)
-  local now = self.sleepers[1] and self.now()
-  while self.sleepers[1] and self.sleepers[1].due <= now do
-    wake(self, table.remove(self.sleepers, 1).task)
+  local now = self.sleepers:due() < NEVER and self.now()
+  while now and self.sleepers:due() <= now do
+    wake(self, self.sleepers:take())
   end
 end
 
@@ -508,8 +460,7 @@ end
 
 -- The seconds until the next deadline.
 local function rest(self, max_wait)
-  local due = self.sleepers[1] and self.sleepers[1].due or NEVER
-  due = math.min(due, self.soonest)
+  local due = math.min(self.sleepers:due(), self.soonest)
   if due == NEVER then
     return max_wait
   end

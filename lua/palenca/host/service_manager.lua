@@ -42,7 +42,8 @@ end
 -- receives and stores has a heartbeat. The main loop, which calls this, shows that it runs, too.
 function Watchdog:feed()
   local now = core.steady_time()
-  if self.timeout and now >= (self.next or 0) and host.metrics.loop_silence() < self.timeout / 2 then
+  local is_due = self.timeout and now >= (self.next or 0)
+  if is_due and host.metrics.loop_silence() < self.timeout / 2 then
     self.next = now + self.timeout / 4
     host.notify("WATCHDOG=1")
   end

@@ -25,20 +25,11 @@ describe("the log of palenca serve", function()
   local function start(arguments, env, wrap)
     local directory = stage:directory()
     local script = process.write_file(directory .. "/script.lua", SCRIPT)
-    local address = "127.0.0.1:" .. helper.free_port()
-    local all = { "serve", script, "--listen", address, "--db", directory .. "/events.db",
-      "--workers", "1" }
-    table.move(arguments, 1, #arguments, #all + 1, all)
-    env.PALENCA_API_KEY = "spec-key"
-    local served = wrap and wrap(directory, all, env)
-      or stage:palenca(all, { env = env })
-    served.url, served.db = "http://" .. address .. "/webhooks/palenca", directory .. "/events.db"
-    helper.ask_until(function()
-      assert(not served.code, served:describe())
-      local response = http.request("POST", served.url, helper.body({ account_id = "first" }))
-      return response and response.status == 200
-    end, "a response")
-    return served
+    local extra = table.move(arguments, 1, #arguments, 3, { "--workers", "1" })
+    return helper.serve_unseen(directory, script, extra, function(all, key)
+      env.PALENCA_API_KEY = key.PALENCA_API_KEY
+      return wrap and wrap(directory, all, env) or stage:palenca(all, { env = env })
+    end)
   end
 
   local function work(served)

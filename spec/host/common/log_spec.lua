@@ -26,18 +26,10 @@ describe("the log of palenca serve", function()
 
   -- Serves with the shell's words for its standard error.
   local function serve(redirection, ...)
-    local address = "127.0.0.1:" .. helper.free_port()
-    local db = directory .. "/events.db"
-    local served = stage:start("/bin/sh", { "-c", 'exec "$0" "$@" ' .. redirection,
-      process.program(), "serve", script, "--listen", address, "--db", db, "--workers", "2", ... },
-      { env = { PALENCA_API_KEY = "spec-key" } })
-    served.url, served.db = "http://" .. address .. "/webhooks/palenca", db
-    helper.ask_until(function()
-      assert(not served.code, served:describe())
-      local response = http.request("POST", served.url, helper.body({ account_id = "first" }))
-      return response and response.status == 200
-    end, "a response")
-    return served
+    return helper.serve_unseen(directory, script, { "--workers", "2", ... }, function(all, env)
+      return stage:start("/bin/sh", table.move(all, 1, #all, 4, { "-c",
+        'exec "$0" "$@" ' .. redirection, process.program() }), { env = env })
+    end)
   end
 
   -- Sends events, and what is rejected: all of it gets a response, and the events are handled.

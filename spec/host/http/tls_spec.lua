@@ -76,9 +76,15 @@ describe("palenca serve with TLS", function()
 
   it("keeps to one handshake per connection", function()
     local served = serve()
-    local _, out = process.run("/bin/sh", { "-c", "{ sleep 0.2; echo R; sleep 0.2; } | "
-      .. "openssl s_client -tls1_2 -connect 127.0.0.1:" .. served.port .. " 2>&1" })
-    assert.truthy(out:find("no renegotiation", 1, true), out)
+    local fifo = directory .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { fifo })))
+    local client = stage:start("/bin/sh", { "-c", "exec openssl s_client -tls1_2 -connect "
+      .. '127.0.0.1:$0 <"$1" 2>&1', tostring(served.port), fifo })
+    local input <close> = assert(io.open(fifo, "w"))
+    client:wait_output("stdout", "(Verify return code)")
+    input:write("R\n")
+    input:flush()
+    client:wait_output("stdout", "(no renegotiation)")
     assert.are.equal(200, (curl(served)))
     assert.are.equal(0, served:stop())
   end)

@@ -184,8 +184,7 @@ end
 -- @treturn integer the exit status
 function account_batch.run(name, problem, given, work)
   local signal
-  local missing = not given.accounts_file and "missing option --accounts-file"
-    or not given.out and "missing option --out" or nil
+  local missing = options.missing(given, "accounts_file", "out")
   local status = api_command.run(name, missing or problem, function()
     local result, raised
     result, raised, signal = make_all(given, work)

@@ -4,6 +4,7 @@ local income = require("palenca.income")
 local income_input = require("palenca.host.cli.income_input")
 local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
+local options = require("palenca.host.cli.options")
 local verdict_input = require("palenca.host.cli.verdict_input")
 
 local command = {
@@ -23,7 +24,7 @@ end
 
 local function problem_of(given)
   return income_input.problem(given)
-    or not given.rule and "missing option --rule"
+    or options.missing(given, "rule")
     or verdict_input.problem(given)
 end
 

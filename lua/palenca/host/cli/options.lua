@@ -68,6 +68,18 @@ options.duration = number("a number of seconds from 0.001 to 86400", function(va
   return value >= 0.001 and value <= 86400
 end)
 
+--- The first of some options that is not there.
+-- @tparam table given the parsed options
+-- @tparam string ... their names there
+-- @treturn ?string what is said of it
+function options.missing(given, ...)
+  for _, name in ipairs({ ... }) do
+    if not given[name] then
+      return "missing option --" .. name:gsub("_", "-")
+    end
+  end
+end
+
 --- A converter for whole numbers.
 -- @tparam integer min
 -- @tparam integer max

@@ -50,11 +50,7 @@ end
 -- @tparam table given the parsed options
 -- @treturn ?string
 function verdict_input.problem(given)
-  if given.rule and not given.installment then
-    return "missing option --installment"
-  elseif given.installment and not given.rule then
-    return "missing option --rule"
-  end
+  return (given.rule or given.installment) and options.missing(given, "installment", "rule") or nil
 end
 
 --- Loads the rule; raises if it is none.
