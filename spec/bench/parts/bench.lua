@@ -165,6 +165,36 @@ function bench.medians(list)
   return result
 end
 
+--- Measures two things in pairs whose order alternates: what changes on the machine meanwhile is
+-- for neither of them.
+-- @tparam integer rounds
+-- @tparam function one returns a table with what it has measured
+-- @tparam function other
+-- @treturn {table,...} the results of `one`, by round
+-- @treturn {table,...} and of `other`
+function bench.pairs(rounds, one, other)
+  local ones, others = {}, {}
+  for number = 1, rounds do
+    bench.progress("round %d of %d", number, rounds)
+    if number % 2 == 1 then
+      ones[number] = one()
+    end
+    others[number] = other()
+    ones[number] = ones[number] or one()
+  end
+  bench.progress("")
+  return ones, others
+end
+
+--- The median of a field's ratios, pair by pair.
+function bench.median_ratio(list, to, field)
+  local ratios = {}
+  for number, one in ipairs(list) do
+    ratios[number] = one[field] / to[number][field]
+  end
+  return bench.median(ratios)
+end
+
 --- Prints a target's line.
 -- @tparam string name
 -- @tparam number value
