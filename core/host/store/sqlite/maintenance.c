@@ -18,6 +18,7 @@
 #define SHRINK_PAGES 64 /* in a step */
 #define IDLE_STEP_MS 2
 #define BUSY_STEP_MS 50
+#define BEHIND_STEP_MS 5
 #define LONGEST_ROUND_MS 3600000
 #define SHORTEST_ROUND_MS 200
 #define RETRY_MS 30000
@@ -55,6 +56,17 @@ static int64_t round_interval(int64_t retention) {
   return interval < LONGEST_ROUND_MS ? interval : LONGEST_ROUND_MS;
 }
 
+/* Those who wait are held up by each step; an idle store makes them one after the other. A round
+ * that takes longer than there should be between two deletes less than comes in. */
+static int64_t step_interval(const event_maintenance *maintenance, bool is_idle, int64_t now) {
+  if (is_idle) {
+    return IDLE_STEP_MS;
+  }
+  bool is_behind = maintenance->in_round &&
+                   now - maintenance->next_round > round_interval(maintenance->retention);
+  return is_behind ? BEHIND_STEP_MS : BUSY_STEP_MS;
+}
+
 static int64_t sooner(const event_maintenance *maintenance, const event_expiry *expiry,
                       int64_t next) {
   if (expiry->retention <= 0 || expiry->next >= next) {
@@ -77,8 +89,7 @@ int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle
   if (next == INT64_MAX) {
     return next;
   }
-  /* Those who wait are held up by each step; an idle store makes them one after the other. */
-  next += is_idle ? IDLE_STEP_MS : BUSY_STEP_MS;
+  next += step_interval(maintenance, is_idle, now);
   return next > now ? next - now : 0;
 }
 

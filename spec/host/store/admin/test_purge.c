@@ -1,5 +1,7 @@
 /* Tests of what leaves the event store, by retention and by hand, and of the room events take. */
+#include "clock.h"
 #include "host/store/store_fixture.h"
+#include "store/sqlite/maintenance.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -108,6 +110,20 @@ CLOSED_STORE_TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed) 
   }
   assert_int_equal(f->errors, 0);
   assert_int_equal(put(f, NULL), left + 1);
+}
+
+/* Else the database grows for as long as more comes in than the steps at their usual intervals
+ * delete. */
+UNIT_TEST(test_a_round_that_takes_long_goes_on_sooner) {
+  const int64_t now = clock_steady_ms(), later = now + 1000000;
+  event_maintenance maintenance = {
+      .retention = 80000, .in_round = true, .next_round = now, .next_step = later};
+  int64_t usual = event_maintenance_due(&maintenance, false);
+  maintenance.next_round = now - 10001;
+  int64_t behind = event_maintenance_due(&maintenance, false);
+  assert_true(behind <= usual - 45);
+  int64_t idle = event_maintenance_due(&maintenance, true);
+  assert_true(idle <= behind - 3);
 }
 
 /* A reader keeps a checkpoint from going to its end; it is not the last one. */
