@@ -1,7 +1,8 @@
 // The earnings chart: bars by day, week or month, as SVG, the days that are averaged, their average.
 import { el, svg } from "/assets/dom.js";
-import { money, shown } from "/assets/console_format.js";
+import { money } from "/assets/console_format.js";
 import { axis, axisWidth, ceiling, dayNames, labels, monthNames, shape } from "/assets/console_axis.js";
+import { shown } from "/assets/parts.js";
 
 // The widths of a bar: where they do not fit, the chart is scrolled.
 const BAR_MIN = 4;

@@ -1,10 +1,10 @@
 // The views of deliveries: all of them, and one with its body, its attempts and a button to resend it.
 import { ask, el } from "/assets/dom.js";
-import { bothTimes, breakable, platformName, short, shown, time, timeAhead }
-  from "/assets/console_format.js";
-import { badge, card, copyLine, crumb, curl, empty, facts, linkButton, luaText, pretty, refill,
-  refresher, statusBadge } from "/assets/console_parts.js";
+import { bothTimes, platformName, short, time, timeAhead } from "/assets/console_format.js";
+import { badge, curl, luaText, statusBadge } from "/assets/console_parts.js";
 import { below, column, filtered, growing, row } from "/assets/console_tables.js";
+import { breakable, card, copyLine, crumb, empty, facts, linkButton, pretty, refill, refresher,
+  shown } from "/assets/parts.js";
 
 const states = ["queued", "sending", "waiting", "delivered", "failed", "lost", "cancelled"];
 

@@ -2,8 +2,9 @@
 import { ask, el } from "/assets/dom.js";
 import { exactTime, seconds } from "/assets/console_format.js";
 import { complain, field, numberOrText, select } from "/assets/console_forms.js";
-import { card, copyLine, curl, empty, refill, refresher } from "/assets/console_parts.js";
+import { curl } from "/assets/console_parts.js";
 import { below, column, row, table } from "/assets/console_tables.js";
+import { card, copyLine, empty, refill, refresher } from "/assets/parts.js";
 
 const MINUTE = 60;
 const DAY = 86400;

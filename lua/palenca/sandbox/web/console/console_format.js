@@ -79,27 +79,10 @@ export function money(amount, currency) {
   return `${grouped(text)} ${(currency ?? "").toUpperCase()}`.trim();
 }
 
-export function shown(value) {
-  if (value === null || value === undefined || value === "") return "—";
-  return String(value);
-}
-
 export function short(id) {
   return el("code", { title: id }, `${id.slice(0, 8)}…`);
-}
-
-// A text that may break after its punctuation, and within long words; a table then never has to be
-// wider than its place.
-export function breakable(text) {
-  const parts = String(text).match(/\s+|[^\s_./:@-]{1,10}[_./:@-]*|[_./:@-]+/g) ?? [];
-  return parts.flatMap((part, at) => (at > 0 ? [el("wbr"), part] : [part]));
 }
 
 // A path whose ids are cut to their first digits; the title of what shows it has all of them.
 export const shortPath = (path) => path.replace(
   /([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, "$1…");
-
-export const pluralOf = (one, number) => (number === 1 ? one
-  : /[^aeiou]y$/.test(one) ? one.replace(/y$/, "ies") : `${one}s`);
-
-export const count = (number, one) => `${number} ${pluralOf(one, number)}`;

@@ -2,8 +2,9 @@
 // The texts of figures come from palenca.income, with them.
 import { el } from "/assets/dom.js";
 import { money } from "/assets/console_format.js";
-import { badge, card } from "/assets/console_parts.js";
+import { badge } from "/assets/console_parts.js";
 import { below, column, folding, row } from "/assets/console_tables.js";
+import { card } from "/assets/parts.js";
 
 // Weeks or months that are shown at first.
 const SPANS = 12;

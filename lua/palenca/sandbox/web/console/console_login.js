@@ -1,15 +1,15 @@
 // The view of one login: how it ended, and what it has brought.
 import { ask, el } from "/assets/dom.js";
 import { chart } from "/assets/console_chart.js";
-import { bothTimes, breakable, money, platformName, seconds, shown, timeAhead }
-  from "/assets/console_format.js";
+import { bothTimes, money, platformName, seconds, timeAhead } from "/assets/console_format.js";
 import { complain, field } from "/assets/console_forms.js";
 import { incomeCard } from "/assets/console_income.js";
-import { badge, card, crumb, empty, facts, lines, linkButton, masked, refill, refresher,
-  widgetLink, widgetUrl } from "/assets/console_parts.js";
+import { badge, lines, masked, widgetLink, widgetUrl } from "/assets/console_parts.js";
 import { noDelivery, ofLogin } from "/assets/console_deliveries.js";
 import { lookedAt } from "/assets/console_start.js";
 import { below, column, folding, row, table } from "/assets/console_tables.js";
+import { breakable, card, crumb, empty, facts, linkButton, refill, refresher, shown }
+  from "/assets/parts.js";
 
 // Days and jobs that are shown at first.
 const DAYS = 10;

@@ -1,8 +1,9 @@
 // The view of logins: all of them, with filters.
 import { el } from "/assets/dom.js";
-import { breakable, platformName, shown, time } from "/assets/console_format.js";
-import { badge, empty, linkButton, widgetLink, widgetUrl } from "/assets/console_parts.js";
+import { platformName, time } from "/assets/console_format.js";
+import { badge, widgetLink, widgetUrl } from "/assets/console_parts.js";
 import { below, column, filtered, row } from "/assets/console_tables.js";
+import { breakable, empty, linkButton, shown } from "/assets/parts.js";
 
 const columns = [column("Platform", "wrap"), column("Status", "wrap"), column("Details", "from-wide"),
   column("Worker", "from-medium wrap"), column("From", "from-wide"), column("When", "when")];

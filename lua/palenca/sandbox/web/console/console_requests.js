@@ -1,9 +1,10 @@
 // The views of the API's requests: those seen lately, and one with its response.
 import { ask, el } from "/assets/dom.js";
-import { bothTimes, breakable, platformName, shortPath, shown, time } from "/assets/console_format.js";
-import { card, copyLine, crumb, curl, empty, facts, lines, lua, luaText, pretty, refill, refresher,
-  statusBadge } from "/assets/console_parts.js";
+import { bothTimes, platformName, shortPath, time } from "/assets/console_format.js";
+import { curl, lines, lua, luaText, statusBadge } from "/assets/console_parts.js";
 import { below, column, filtered, row } from "/assets/console_tables.js";
+import { breakable, card, copyLine, crumb, empty, facts, pretty, refill, refresher, shown }
+  from "/assets/parts.js";
 
 const columns = [column("Request", "wrap"), column("Status"), column("Platform", "from-medium"),
   column("Worker", "from-medium wrap"), column("Fault", "from-wide"), column("When", "when")];

@@ -1,12 +1,12 @@
 // The first view: first steps or numbers, the key, a login to simulate, and recent activity.
 import { ask, el } from "/assets/dom.js";
-import { count, pluralOf } from "/assets/console_format.js";
 import { complain, field, numberOrText, select } from "/assets/console_forms.js";
-import { card, copy, copyLine, linkButton, refill, refresher, widgetLink, widgetUrl }
-  from "/assets/console_parts.js";
+import { widgetLink, widgetUrl } from "/assets/console_parts.js";
 import { latest as latestDeliveries, noDelivery } from "/assets/console_deliveries.js";
 import { latest as latestLogins, noLogin } from "/assets/console_logins.js";
 import { table } from "/assets/console_tables.js";
+import { card, copy, copyLine, count, linkButton, pluralOf, refill, refresher }
+  from "/assets/parts.js";
 
 const LATEST = 6;
 

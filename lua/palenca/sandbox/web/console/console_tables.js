@@ -1,8 +1,7 @@
 // Tables, which leave out columns where they are narrow, and lists with filters that grow on demand.
 import { ask, el } from "/assets/dom.js";
-import { breakable, count } from "/assets/console_format.js";
 import { field, select } from "/assets/console_forms.js";
-import { refill, refresher } from "/assets/console_parts.js";
+import { breakable, count, refill, refresher } from "/assets/parts.js";
 
 // Milliseconds after the last key until a search is sent.
 const TYPING = 200;

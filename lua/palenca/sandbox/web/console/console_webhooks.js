@@ -1,9 +1,10 @@
 // The view of webhooks: creating, changing and deleting them.
 import { ask, el } from "/assets/dom.js";
 import { checkGroup, complain, field } from "/assets/console_forms.js";
-import { badge, card, copyLine, crumb, empty, facts, lines, linkButton, luaText, refill, refresher }
-  from "/assets/console_parts.js";
+import { badge, lines, luaText } from "/assets/console_parts.js";
 import { deliveriesTo } from "/assets/console_deliveries.js";
+import { card, copyLine, crumb, empty, facts, linkButton, refill, refresher }
+  from "/assets/parts.js";
 
 const LOGIN_EVENTS = ["login.created", "login.success", "login.incomplete", "login.error"];
 
