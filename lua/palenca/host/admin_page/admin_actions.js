@@ -4,7 +4,7 @@ import { facts } from "/parts.js";
 import { post } from "./admin_api.js";
 import { openDialog } from "./admin_dialog.js";
 import { bytes, events, now } from "./admin_format.js";
-import { FINISHED, notify } from "./admin_parts.js";
+import { notify } from "./admin_parts.js";
 import { filterOf, inWords } from "./admin_search.js";
 
 const DAY = 24 * 3600 * 1000;
@@ -35,9 +35,18 @@ export async function replayOne(event, onchange) {
 
 function searchFacts(search) {
   const words = inWords(search);
-  return words.length > 0 ? facts(words) : el("p", null, el("strong", null,
-    "There is no search: this is about all events."));
+  return words.length > 0 ? facts(words)
+    : el("p", null, el("strong", null, "There is no search: this is about all events."));
 }
+
+// How many events of a filter are done or dead, as { purged, kept, bytes }: kept are those whose
+// duplicates may still arrive.
+async function countFinished(filter) {
+  const response = await post("/api/purge", { filter, dry_run: true });
+  return response.ok ? response.data : { problem: `They cannot be counted: ${response.message}.` };
+}
+
+const verb = (count) => (count === 1 ? "runs" : "run");
 
 // Replays what a search finds, after a question that says how many events that is.
 export function openReplayAll(search, onchange) {
@@ -45,62 +54,62 @@ export function openReplayAll(search, onchange) {
   openDialog({
     title: "Replay all that match?", action: "Replay all", busy: "Replaying…",
     content: () => el("div", null, searchFacts(search), el("p", { class: "quiet" },
-      "Done and dead events run again; the others run by themselves and are left out.")),
+      "Done and dead events run again; the others run by themselves.")),
     async count() {
-      const response = await post("/api/replay", { filter, dry_run: true });
-      if (!response.ok) return { problem: `They cannot be counted: ${response.message}.` };
-      const { replayed, left_out: left } = response.data;
-      const others = left > 0 ? ` ${events(left)} will be left out.` : "";
-      return { text: `${events(replayed)} will run again.${others}`, isAny: replayed > 0 };
+      const found = await countFinished(filter);
+      if (found.problem) return found;
+      const count = found.events + found.kept;
+      return count === 0 ? { text: "No done or dead event matches.", isAny: false }
+        : { text: `${events(count)} will run again.`, isAny: true };
     },
     async run() {
       const response = await post("/api/replay", { filter });
       if (!response.ok) return { problem: `Not all were replayed: ${response.message}.` };
       const { replayed, left_out: left } = response.data;
-      notify(`${events(replayed)} ${replayed === 1 ? "runs" : "run"} again`
-        + `${left > 0 ? `; ${events(left)} left out` : ""}.`);
+      notify(`${events(replayed)} ${verb(replayed)} again`
+        + `${left > 0 ? `; ${events(left)} left out, which ${verb(left)} anyway` : ""}.`);
       onchange();
       return {};
     },
   });
 }
 
+const MAX_DAYS = 3650;
+
 function purgeForm(search, recount) {
-  const state = el("select", { name: "state", "data-testid": "purge-state", onchange: recount },
-    FINISHED.map((one) => el("option", { value: one }, one)));
-  state.value = FINISHED.includes(search.get("state")) ? search.get("state") : FINISHED[0];
-  const days = el("input", { type: "number", name: "days", min: "0", max: "3650", value: "30",
+  const days = el("input", { type: "number", min: "0", max: String(MAX_DAYS), value: "30",
     required: true, "data-testid": "purge-days", oninput: recount });
-  return el("div", null, el("p", null, "Deletes events for good, with their bodies and attempts. "
-    + "Those whose duplicates may still arrive are kept."),
-  el("div", { class: "fields" },
-    el("label", { class: "field" }, el("span", null, "State"), state),
-    el("label", { class: "field" }, el("span", null, "Finished days ago, at least"), days)));
+  const form = el("div", null, searchFacts(search),
+    el("p", null, "Deletes the done and dead ones for good, with their bodies and attempts. "
+      + "Those whose duplicates may still arrive are kept."),
+    el("label", { class: "field" }, el("span", null, "Received at least so many days ago"), days));
+  return { form, days };
 }
 
-// Deletes finished events, after a question that says how many those are.
+// Deletes what a search finds and is finished, after a question that says how many events that is.
 export function openPurge(search, onchange) {
-  let form;
-  const send = (dryRun) => post("/api/purge", { dry_run: dryRun, filter: {
-    state: form.querySelector("select").value,
-    before: Math.floor(now() - form.querySelector("input").value * DAY),
-  } });
+  let days;
+  const filter = () => {
+    const given = filterOf(search), until = Math.floor(now() - days.value * DAY);
+    return { ...given, until: Math.min(given.until ?? until, until) };
+  };
   openDialog({
-    title: "Purge finished events?", action: "Purge", busy: "Purging…", isDanger: true,
+    title: "Purge all that match?", action: "Purge", busy: "Purging…", isDanger: true,
     content(recount) {
-      form = purgeForm(search, recount);
-      return form;
+      const made = purgeForm(search, recount);
+      days = made.days;
+      return made.form;
     },
     async count() {
-      const days = form.querySelector("input");
-      if (!days.checkValidity()) return { problem: "The number of days is 0 to 3,650." };
-      const response = await send(true);
-      if (!response.ok) return { problem: `They cannot be counted: ${response.message}.` };
-      const { events: count, bytes: size } = response.data;
-      return { text: `${events(count)} will be deleted, ${bytes(size)}.`, isAny: count > 0 };
+      if (!days.checkValidity()) return { problem: `The days are a number up to ${MAX_DAYS}.` };
+      const found = await countFinished(filter());
+      if (found.problem) return found;
+      const kept = found.kept > 0 ? ` ${events(found.kept)} will be kept for now.` : "";
+      return { text: `${events(found.events)} will be deleted, ${bytes(found.bytes)}.${kept}`,
+        isAny: found.events > 0 };
     },
     async run() {
-      const response = await send(false);
+      const response = await post("/api/purge", { filter: filter(), dry_run: false });
       if (!response.ok) return { problem: `Not all were deleted: ${response.message}.` };
       notify(`${events(response.data.events)} deleted, ${bytes(response.data.bytes)}.`);
       onchange();

@@ -123,7 +123,7 @@ export function searchForm(onchange) {
   let search = new URLSearchParams(), timer;
   fold(() => parse(location.hash.split("?")[1]))();
   form.elements.range.append(el("option", { value: "" }, "at any time"),
-    Object.entries(ranges).map(([value, [label]]) => el("option", { value }, label)),
+    ...Object.entries(ranges).map(([value, [label]]) => el("option", { value }, label)),
     el("option", { value: CUSTOM }, "between…"));
   const send = () => {
     clearTimeout(timer);
