@@ -232,7 +232,7 @@ test("says that the program is away, and recovers by itself", staged(async (own)
   await send(again, "login.success", 2);
   await page.clock.runFor(INTERVAL);
   await rows(page, 2);
-  await page.waitForSelector(by("lost", ":hidden"), { state: "attached" });
+  await page.waitForSelector(by("lost"), { state: "hidden" });
   await page.waitForSelector("#ready >> text=/^(ready|not ready)$/");
   own.problems = own.problems.filter((text) => !/ERR_CONNECTION_REFUSED/.test(text));
 }));

@@ -14,7 +14,7 @@ palenca.on("login.success", function(event)
   palenca.log.info { message = "connected " .. event.account_id }
 end)
 palenca.on("login.error", { max_attempts = 3, retry_wait = 0.01 }, function(event)
-  palenca.log.warning { message = '${MARKUP}', attempt = event.attempt }
+  palenca.log.warn { message = '${MARKUP}', attempt = event.attempt }
   error('${MARKUP} the scoring service does not respond')
 end)
 palenca.on("login.incomplete", { retry_wait = 3600 }, function() error "not yet" end)
@@ -25,7 +25,7 @@ export const account = (number) => `1b4e28ba-2fa1-41d2-883f-0016d3cc${String(num
 
 export async function send(served, action, number, more = {}) {
   const response = await fetch(served.url, { method: "POST", headers: { "x-request-id": "r-1" },
-    body: JSON.stringify({ webhook_action: action, data: { account_id: account(number),
+    body: JSON.stringify({ data: { webhook_action: action, account_id: account(number),
       platform: "uber", ...more } }) });
   assert.equal(response.status, 200);
 }
@@ -42,12 +42,13 @@ export async function waitFor(served, wanted) {
   }
 }
 
-export async function serve(stage, { admin = "127.0.0.1:0", listen = "127.0.0.1:0" } = {}) {
-  const process = stage.start(["serve", stage.file("script.lua", script), "--listen", listen,
-    "--admin", admin, "--db", stage.file("events.db"), "--workers", "1", "--drain-timeout", "0"],
+export async function serve(stage, { admin = "127.0.0.1:0", window = "300" } = {}) {
+  const process = stage.start(["serve", stage.file("script.lua", script), "--listen", "127.0.0.1:0",
+    "--admin", admin, "--db", stage.file("events.db"), "--redelivery-window", window,
+    "--workers", "1", "--drain-timeout", "0"],
   { PALENCA_API_KEY: "admin-page-test" });
   const [, url] = await process.wait(/receiving webhooks at (http:\/\/[^\s,]+)/);
-  const [, address] = await process.wait(/ at (http:\/\/[\d.:]+)(?!\S*webhooks)/);
+  const [, address] = await process.wait(/admin page at (http:\/\/[\d.:]+)\//);
   return { url, admin: address, process };
 }
 

@@ -21,6 +21,9 @@ local SEARCH_TIME = 0.24
 local COUNTS_MIN, COUNTS_FACTOR = 0.5, 30
 
 local FOLDER = "admin_page/"
+-- What the page has in common with those of the sandbox.
+local SHARED = { ["dom.js"] = true, ["icon.svg"] = true, ["parts.css"] = true,
+  ["parts.js"] = true, ["theme.css"] = true }
 local TYPES = {
   html = "text/html; charset=utf-8",
   css = "text/css; charset=utf-8",
@@ -169,7 +172,7 @@ end
 local function page(_, _, name)
   name = name == "" and "index.html" or name
   local kind = TYPES[name:match("^[%w_-]+%.(%l+)$") or ""]
-  local text = kind and host.asset(FOLDER .. name)
+  local text = kind and host.asset(SHARED[name] and name or FOLDER .. name)
   if not text then
     return fail(404, "not found")
   end

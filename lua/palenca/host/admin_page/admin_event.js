@@ -95,7 +95,8 @@ function bodyCard({ event, body, problem, reveal, mask }) {
     el("p", { class: "quiet" }, isRaw ? "As it came. The log has a line that it was shown."
       : "Identity numbers are masked. To show them leaves a line in the log."),
     problem ? el("p", { class: "problem", role: "alert" }, problem) : null,
-    pretty(isRaw ? body : event.body),
+    !isRaw && event.body === null ? el("p", null, "It is no JSON, so that it cannot be masked.")
+      : pretty(isRaw ? body : event.body),
     el("p", { class: "last" }, el("button", { type: "button", "data-key": "reveal",
       "data-testid": "reveal", onclick: isRaw ? mask : reveal },
     isRaw ? "Mask the body again" : "Show unmasked body")));
