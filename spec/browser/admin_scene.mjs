@@ -18,7 +18,7 @@ palenca.on("login.error", { max_attempts = 3, retry_wait = 0.01 }, function(even
   error('${MARKUP} the scoring service does not respond')
 end)
 palenca.on("login.incomplete", { retry_wait = 3600 }, function() error "not yet" end)
-palenca.on("account.unlinked", function() palenca.sleep(60) end)
+palenca.on("earnings.updated", function() palenca.sleep(60) end)
 `;
 
 export const account = (number) => `1b4e28ba-2fa1-41d2-883f-0016d3cc${String(number).padStart(4, "0")}`;
@@ -48,7 +48,7 @@ export async function serve(stage, { admin = "127.0.0.1:0", window = "300" } = {
     "--workers", "1", "--drain-timeout", "0"],
   { PALENCA_API_KEY: "admin-page-test" });
   const [, url] = await process.wait(/receiving webhooks at (http:\/\/[^\s,]+)/);
-  const [, address] = await process.wait(/admin page at (http:\/\/[\d.:]+)\//);
+  const [, address] = await process.wait(/admin page at (http:\/\/\S+)/);
   return { url, admin: address, process };
 }
 
@@ -57,7 +57,7 @@ export async function fill(served) {
   await send(served, "login.error", 1, { note: MARKUP, curp: CURP });
   await send(served, "login.error", 2);
   await send(served, "login.incomplete", 3);
-  await send(served, "account.unlinked", 4);
+  await send(served, "earnings.updated", 4);
   for (let number = 100; number < 160; number += 1) await send(served, "login.success", number);
   await waitFor(served, { dead: 2, retry: 1, running: 1, done: 60 });
 }

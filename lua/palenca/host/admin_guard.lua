@@ -17,14 +17,22 @@ local function check_post(headers)
   end
 end
 
+-- Whoever follows a link to the page has it in a window of its own, which the other page can neither
+-- read nor have do anything.
+local function is_link_to_page(request)
+  local headers = request.headers
+  return request.method == "GET" and request.path == "/"
+    and headers["sec-fetch-mode"] == "navigate" and headers["sec-fetch-dest"] == "document"
+end
+
 --- Checks a request.
--- @tparam table request `method` and `headers`
+-- @tparam table request `method, path, headers`
 -- @treturn ?integer the status that rejects it; nil: it is allowed
 -- @treturn ?string why
 function admin_guard.check(request)
   local headers = request.headers
   local site, origin = headers["sec-fetch-site"], headers.origin
-  if site and site ~= "same-origin" and site ~= "none" then
+  if site and site ~= "same-origin" and site ~= "none" and not is_link_to_page(request) then
     return 403, "requests from other pages are rejected (Sec-Fetch-Site)"
   elseif origin and (not headers.host or origin ~= "http://" .. headers.host) then
     return 403, "requests from other pages are rejected (Origin)"

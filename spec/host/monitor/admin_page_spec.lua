@@ -332,6 +332,12 @@ describe("the admin page", function()
       assert.equal(200, (get(path, { ["Sec-Fetch-Site"] = "none" })))
       assert.equal(200, (get(path, { ["Sec-Fetch-Site"] = "same-origin" })))
     end
+    local link = { ["Sec-Fetch-Site"] = "cross-site", ["Sec-Fetch-Mode"] = "navigate",
+      ["Sec-Fetch-Dest"] = "document" }
+    assert.equal(200, (get("/", link)))
+    assert.equal(403, (get("/api/events", link)))
+    link["Sec-Fetch-Dest"] = "iframe"
+    assert.equal(403, (get("/", link)))
     for _, method in ipairs { "OPTIONS", "PUT", "DELETE", "PATCH" } do
       local response = http.request(method, admin .. "/api/replay", nil,
         { Origin = "http://elsewhere.example", ["Access-Control-Request-Method"] = "POST",
