@@ -70,7 +70,7 @@ test("passes the mechanical checks in each state", async () => {
   await page.waitForSelector(by("event-row"));
   await assertGood(page, "full", false);
   await page.click(by("purge"));
-  await page.waitForSelector(by("dialog-count", " >> text=/will be/"));
+  await page.waitForSelector(by("dialog-count", " >> text=/delete/"));
   await assertGood(page, "purge", true);
   await open(page, served, "#/?state=dead");
   await page.click(by("replay-all"));

@@ -105,8 +105,9 @@ export function openPurge(search, onchange) {
       const found = await countFinished(filter());
       if (found.problem) return found;
       const kept = found.kept > 0 ? ` ${events(found.kept)} will be kept for now.` : "";
-      return { text: `${events(found.events)} will be deleted, ${bytes(found.bytes)}.${kept}`,
-        isAny: found.events > 0 };
+      return found.events === 0 ? { text: `Nothing to delete.${kept}`, isAny: false }
+        : { text: `${events(found.events)} will be deleted, ${bytes(found.bytes)}.${kept}`,
+          isAny: true };
     },
     async run() {
       const response = await post("/api/purge", { filter: filter(), dry_run: false });

@@ -57,21 +57,36 @@ function errorCard({ error }) {
 
 const firstLine = (text) => text.trim().split("\n")[0];
 
+// A line of a script's log for people: its time, level, message, and the other fields as name=value.
+function readable(line) {
+  let entry;
+  try {
+    entry = JSON.parse(line);
+  } catch {
+    return line; // printed, or cut
+  }
+  if (typeof entry?.message !== "string") return line;
+  const { time, level, event, message, ...others } = entry;
+  const fields = Object.entries(others).map(([name, value]) => `${name}=${typeof value === "string"
+    ? value : JSON.stringify(value)}`);
+  return [time, level, message, ...fields].filter(Boolean).join("  ");
+}
+
 // What is unfolded of an attempt: its whole error if that has more lines than one, and its log.
 function detailsOf({ error, lines, lines_left_out: left, key }) {
   const names = [], parts = [];
   if (error && firstLine(error) !== error.trim()) {
-    names.push("whole error");
+    names.push("Whole error");
     parts.push(el("pre", { tabindex: "0" }, error));
   }
   if (lines.length > 0 || left > 0) {
     names.push(`${number(lines.length)} log ${lines.length === 1 ? "line" : "lines"}`);
-    parts.push(el("pre", { tabindex: "0", "data-testid": "log-lines" }, lines.join("\n")),
+    parts.push(el("pre", { tabindex: "0", "data-testid": "log-lines" }, lines.map(readable).join("\n")),
       left > 0 ? el("p", { class: "quiet" }, `${number(left)} earlier lines were not kept.`) : null);
   }
   if (parts.length === 0) return null;
   return el("details", { "data-key": key, "data-testid": "lines" },
-    el("summary", { "data-key": `${key}-summary` }, `Show ${names.join(" and ")}`), parts);
+    el("summary", { "data-key": `${key}-summary` }, names.join(" and ")), parts);
 }
 
 function attemptItem(one) {

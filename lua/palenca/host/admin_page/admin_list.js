@@ -72,7 +72,7 @@ function nothing(search, clear) {
         "Clear the search"));
   }
   return el("div", { class: "empty" },
-    el("p", null, "No event is stored yet. Send one to see it here:"),
+    el("p", null, "No event is stored yet. Send one, to the URL that the log names:"),
     el("div", { class: "row" }, el("div", { class: "lines" }, copyLine("Shell",
       "palenca trigger login.success --url http://127.0.0.1:8080/webhooks/palenca", "trigger"))));
 }

@@ -46,7 +46,7 @@ function drawStates(stats, search) {
 export function drawStatus(stats, search) {
   drawReady(stats);
   drawStates(stats, search);
-  $("version").textContent = stats.version;
+  $("version").textContent = `version ${stats.version}`;
 }
 
 // What a tab shows that nobody looks at.
