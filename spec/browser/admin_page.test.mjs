@@ -40,6 +40,41 @@ test("a search is kept in the URL, which reproduces it", async () => {
   assert.equal(new URL(other.url()).hash, "#/");
 });
 
+// Has the program's next responses end after one event, as they do in a search that takes long.
+async function shorten(page, count) {
+  let left = count;
+  await page.route("**/api/events?*", async (route) => {
+    const response = await route.fetch(), json = await response.json();
+    if (left > 0 && json.events.length > 1) {
+      json.events.length = 1;
+      json.next = json.events[0].id;
+      left -= 1;
+    }
+    await route.fulfill({ response, json });
+  });
+}
+
+test("a search that takes long shows what it has, and goes on when asked to", async () => {
+  const served = await scene();
+  const page = await stage.page();
+  await page.clock.install();
+  await shorten(page, 10);
+  await open(page, served, "#/?state=done");
+  await page.waitForSelector(by("further"));
+  const found = await shown(page);
+  assert.equal(found.length, 10);
+  assert.equal(await page.textContent(by("count")), `10 events, newer than ${found.at(-1)}`);
+  await page.unrouteAll();
+  await page.click(by("further"));
+  await rows(page, 50);
+  assert.deepEqual((await shown(page)).slice(0, 10), found);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent),
+    (await shown(page))[10]);
+  await page.clock.runFor(INTERVAL);
+  await page.click(by("more"));
+  await rows(page, 60);
+});
+
 test("a time range is the same one in a link", async () => {
   const served = await scene();
   const page = await stage.page({ timezoneId: "America/Mexico_City" });
@@ -79,9 +114,8 @@ test("an event has its attempts with their log lines, and a body masked until as
   assert.deepEqual([await page.locator("main img").count(),
     await page.evaluate(() => window.injected)], [0, undefined]);
   await page.click("#event-view .crumb a");
-  await rows(page, 2);
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), String(id),
-    "the focus is on the event that was left");
+  // the focus is on the event that was left
+  await until(page, (text) => document.activeElement.textContent === text, String(id));
 });
 
 test("an unknown id, a wrong search and a wrong hash say what to do", async () => {

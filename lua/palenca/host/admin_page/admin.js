@@ -3,7 +3,7 @@ import { get } from "./admin_api.js";
 import { openPurge, openReplayAll } from "./admin_actions.js";
 import { eventView } from "./admin_event.js";
 import { now, setClock } from "./admin_format.js";
-import { eventList } from "./admin_list.js";
+import { EventList } from "./admin_list.js";
 import { $ } from "./admin_parts.js";
 import { href, parse, searchForm } from "./admin_search.js";
 import { drawAway, drawStatus, titleOf } from "./admin_status.js";
@@ -19,9 +19,9 @@ const show = searchForm((changed) => {
   history.replaceState(null, "", href("/", changed));
   route(false);
 });
-const list = eventList(() => $("clear").click());
+const list = new EventList(() => $("clear").click());
 
-const listView = { name: "Events", refresh: list.refresh };
+const listView = { name: "Events", refresh: (isWhole) => list.refresh(isWhole) };
 
 function drawHead() {
   if (stats) drawStatus(stats, search);
@@ -36,7 +36,7 @@ function route(moved) {
   search = parse(query);
   $("events-view").hidden = id !== undefined;
   $("event-view").hidden = id === undefined;
-  view = id === undefined ? listView : eventView($("event-view"), id, search, () => refresh());
+  view = id === undefined ? listView : eventView($("event-view"), id, search, refresh);
   if (view === listView) {
     show(search);
     list.show(search);
@@ -54,9 +54,9 @@ function enter() {
   scrollTo(0, view === listView ? scrolled : 0);
 }
 
-async function refresh() {
-  const shown = view;
-  const [response] = await Promise.all([get("/api/stats"), shown.refresh()]);
+// `isWhole`: what is shown is to be as new as can be, also where that takes long.
+async function refresh(isWhole) {
+  const [response] = await Promise.all([get("/api/stats"), view.refresh(isWhole)]);
   if (response.ok) {
     stats = response.data;
     setClock(stats.time);
@@ -114,8 +114,8 @@ function listen() {
     location.hash = href(`/events/${$("open-id").value}`, search);
     $("open").reset();
   });
-  $("replay-all").addEventListener("click", () => openReplayAll(search, refresh));
-  $("purge").addEventListener("click", () => openPurge(search, refresh));
+  $("replay-all").addEventListener("click", () => openReplayAll(search, () => refresh(true)));
+  $("purge").addEventListener("click", () => openPurge(search, () => refresh(true)));
 }
 
 listen();

@@ -2,17 +2,22 @@
 import { el } from "/dom.js";
 import { $ } from "./admin_parts.js";
 
-// `given`: { title, content, action, isDanger, count(): a text about what would be changed and
-// whether that is anything, as { text, isAny }, or { problem }; run(): { problem } or nothing }.
-// What `count` depends on calls the function `recount` that this returns.
+function parts(given) {
+  return {
+    status: el("p", { class: "count", role: "status", "data-testid": "dialog-count" }),
+    problem: el("p", { class: "problem", role: "alert", "data-testid": "dialog-problem" }),
+    run: el("button", { type: "submit", "data-testid": "dialog-run", disabled: true,
+      class: given.isDanger ? "danger" : "main" }, given.action),
+    cancel: el("button", { type: "button", "data-testid": "dialog-cancel",
+      onclick: () => $("dialog").close() }, "Cancel"),
+  };
+}
+
+// `given`: { title, action (its button) and busy (the same while it runs), isDanger, content(recount),
+// count(): what would be changed as { text, isAny } or { problem }, run(): { problem } or {} }.
+// What the count depends on calls `recount`.
 export function openDialog(given) {
-  const dialog = $("dialog");
-  const status = el("p", { class: "count", role: "status", "data-testid": "dialog-count" });
-  const problem = el("p", { class: "problem", role: "alert", "data-testid": "dialog-problem" });
-  const run = el("button", { type: "submit", "data-testid": "dialog-run",
-    class: given.isDanger ? "danger" : "main", disabled: true }, given.action);
-  const cancel = el("button", { type: "button", "data-testid": "dialog-cancel",
-    onclick: () => dialog.close() }, "Cancel");
+  const dialog = $("dialog"), { status, problem, run, cancel } = parts(given);
   let round = 0;
 
   async function recount() {
@@ -34,9 +39,9 @@ export function openDialog(given) {
     run.textContent = given.busy;
     const result = await given.run();
     run.textContent = given.action;
-    if (result?.problem) problem.textContent = result.problem;
-    else dialog.close();
     run.disabled = false;
+    problem.textContent = result.problem ?? "";
+    if (!result.problem) dialog.close();
   }
 
   dialog.replaceChildren(el("form", { method: "dialog", onsubmit: submit },

@@ -1,16 +1,14 @@
 // The events that a search finds, the newest first, as many as were asked for.
 import { el } from "/dom.js";
 import { breakable, copyLine, empty, refill } from "/parts.js";
-import { get } from "./admin_api.js";
 import { number, time } from "./admin_format.js";
 import { $, announce, badge, drawItems } from "./admin_parts.js";
+import { nothingYet, readLatest, searchOn } from "./admin_results.js";
 import { filterOf, href, suggest } from "./admin_search.js";
 
 const STEP = 50;
-const PAGE = 200; // that one response has at most
 const MAX = 1000;
 const NAME_LENGTH = 26; // characters of an action that are kept in one line
-const ROUNDS = 10; // requests that find less than a page
 const ERROR_LENGTH = 140; // characters of an error in its row; the event's view has all of it
 
 // Names and classes. Where there is no room for all, some are left out (from-…), and what they say
@@ -65,34 +63,22 @@ function newTable() {
     el("table", { role: "table", "aria-labelledby": "events-title" }, head, body)) };
 }
 
-function nothing(search, clear) {
-  if (search.size > 0) {
-    return empty("No event matches the search.",
-      el("button", { type: "button", "data-testid": "clear-all", onclick: clear },
-        "Clear the search"));
+const button = (testid, label, onclick) => el("button", { type: "button", class: "small",
+  "data-testid": testid, "data-key": testid, onclick }, label);
+
+// What is shown where there is no event: why, and what to do.
+function nothing(found, search, isSearching, { clear, further }) {
+  if (found.next !== null) {
+    const place = `among the events newer than ${found.next}`;
+    return isSearching ? empty(`Searching… Nothing yet ${place}.`)
+      : empty(`Nothing was found ${place}.`, button("further", "Search older events", further));
+  } else if (search.size > 0) {
+    return empty("No event matches the search.", button("clear-all", "Clear the search", clear));
   }
   return el("div", { class: "empty" },
     el("p", null, "No event is stored yet. Send one, to the URL that the log names:"),
     el("div", { class: "row" }, el("div", { class: "lines" }, copyLine("Shell",
       "palenca trigger login.success --url http://127.0.0.1:8080/webhooks/palenca", "trigger"))));
-}
-
-// Reads the newest events of a search. A response may have fewer than it could, since the program
-// does not search for long: then it is asked again from there on, `rounds` times at most. Returns
-// { ok, events, next } or a response that is not ok.
-async function read(filter, wanted, rounds) {
-  const events = [];
-  let next = null, left = rounds, isFull;
-  do {
-    const limit = Math.min(PAGE, wanted - events.length), query = { ...filter, limit };
-    const response = await get("/api/events", next === null ? query : { ...query, before: next });
-    if (!response.ok) return response;
-    events.push(...response.data.events);
-    next = response.data.next;
-    isFull = response.data.events.length === limit;
-    left -= isFull ? 0 : 1;
-  } while (next !== null && events.length < wanted && left > 0);
-  return { ok: true, events, next, isFull };
 }
 
 function complain(response) {
@@ -104,81 +90,124 @@ function complain(response) {
   if (problem.textContent !== text) problem.textContent = text;
 }
 
-function moreText({ events, next, isFull }) {
-  if (next === null) return `${number(events.length)} ${events.length === 1 ? "event" : "events"}`;
-  return isFull ? `The newest ${number(events.length)} events`
-    : `${number(events.length)} found among those newer than event ${next}`;
+const isPartial = ({ events, next }, wanted) => next !== null && events.length < wanted;
+
+function moreText(found, wanted, isSearching) {
+  const size = found.events.length, events = size === 1 ? "event" : "events";
+  if (found.next === null) return `${number(size)} ${events}`;
+  if (!isPartial(found, wanted)) return `The newest ${number(size)} events`;
+  return `${isSearching ? "Searching… " : ""}${number(size)} ${events}, newer than ${found.next}`;
 }
 
 // What the list has, and how it gets more.
-function drawMore(found, actions) {
-  const { events, next, isFull } = found, text = moreText(found), line = $("more");
-  if (line.dataset.shown === text) return;
-  line.dataset.shown = text;
-  const button = (testid, label, onclick) => el("button", { type: "button", class: "small",
-    "data-testid": testid, "data-key": testid, onclick }, label);
-  refill(line, el("span", { "data-testid": "count" }, text), next === null ? null
-    : !isFull ? button("further", "Search older events", actions.further)
-      : events.length >= MAX ? el("span", null, "Narrow the search to see older ones.")
+function drawMore(found, wanted, isSearching, actions) {
+  const text = moreText(found, wanted, isSearching), line = $("more");
+  line.hidden = found.events.length === 0;
+  const key = `${text} ${isSearching}`;
+  if (line.dataset.key === key) return;
+  line.dataset.key = key;
+  refill(line, el("span", { "data-testid": "count" }, text), found.next === null || isSearching
+    ? null : isPartial(found, wanted) ? button("further", "Search older events", actions.further)
+      : found.events.length >= MAX ? el("span", null, "Narrow the search to see older ones.")
         : button("more", "Load more", actions.more));
 }
 
-// The list; `clear()` clears the search. Returns { show(search), refresh() }.
-export function eventList(clear) {
-  const table = newTable();
-  let search = new URLSearchParams(), wanted = STEP, rounds = ROUNDS, round = 0, isNew = true;
+// The list; `clear()` clears the search.
+export class EventList {
+  constructor(clear) {
+    this.table = newTable();
+    this.actions = { clear, more: () => this.more(), further: () => this.further() };
+    this.search = new URLSearchParams();
+    this.wanted = STEP;
+    this.found = nothingYet();
+    this.round = 0; // of the searches; a later one supersedes those before
+    this.isSearching = false;
+    this.isNew = true; // the search is another one than that whose events are shown
+  }
 
-  function draw(found) {
-    const { events, next } = found, results = $("results"), query = search.toString();
-    const isEmpty = events.length === 0 && next === null;
-    if (isEmpty) {
-      if (isNew || results.contains(table.node)) results.replaceChildren(nothing(search, clear));
-    } else if (!results.contains(table.node)) {
+  draw() {
+    const { table, search, found, isSearching, actions } = this;
+    const query = search.toString(), results = $("results");
+    const empty = found.events.length === 0 ? `${query} ${found.next} ${isSearching}` : null;
+    if (empty !== null && empty !== this.shownEmpty) {
+      results.replaceChildren(nothing(found, search, isSearching, actions));
+    } else if (empty === null && !results.contains(table.node)) {
       results.replaceChildren(table.node);
     }
-    drawItems(table.body, events.map((event) => ({ ...event, query })), ({ id }) => id, row);
-    drawMore(found, { more, further });
-    $("more").hidden = isEmpty;
-    suggest(events);
-    if (isNew) announce(isEmpty ? "No event matches" : moreText(found));
-    results.removeAttribute("aria-busy");
-    isNew = false;
+    this.shownEmpty = empty;
+    drawItems(table.body, found.events.map((event) => ({ ...event, query })), ({ id }) => id, row);
+    drawMore(found, this.wanted, isSearching, actions);
+    suggest(found.events);
   }
 
-  async function refresh() {
-    round += 1;
-    const mine = round;
-    const found = await read(filterOf(search), wanted, rounds);
-    if (mine !== round) return;
-    if (found.status !== 0) complain(found);
-    if (found.ok) draw(found);
+  // Goes on with `found`, which is shown when it ends, and each part of it if `isShown`.
+  async run(found, isShown) {
+    this.round += 1;
+    const mine = this.round;
+    this.isSearching = true;
+    const response = await searchOn(found, filterOf(this.search), this.wanted, () => {
+      if (mine !== this.round) return false;
+      if (isShown) {
+        this.found = found;
+        this.draw();
+      }
+      return true;
+    });
+    if (mine !== this.round) return;
+    this.isSearching = false;
+    this.finish(response, found);
   }
 
-  async function grow() {
-    const before = table.body.children.length;
-    await refresh();
-    table.body.children[before]?.querySelector("a").focus();
+  // Shows what a search has found, or why it has failed.
+  finish(response, found) {
+    $("results").removeAttribute("aria-busy");
+    if (response.status === 0) return; // which is shown above all views
+    complain(response);
+    if (response.ok) this.found = found;
+    else if (response.status === 400) this.found = { ...nothingYet(), next: null };
+    this.draw();
   }
 
-  function more() {
-    wanted = Math.min(wanted + STEP, MAX);
-    return grow();
+  // Of a slow search: reads the newest part.
+  async latest() {
+    this.round += 1;
+    const mine = this.round, found = { ...this.found };
+    const response = await readLatest(found, filterOf(this.search), this.wanted);
+    if (mine === this.round) this.finish(response, found);
   }
 
-  function further() {
-    rounds += ROUNDS;
-    return grow();
+  // Reads the events again; of a slow search only the newest, unless the whole is asked for.
+  async refresh(isWhole) {
+    const wasNew = this.isNew;
+    if (this.isSearching && !wasNew && !isWhole) return;
+    this.isNew = false;
+    if (this.found.isSlow && !wasNew && !isWhole) return this.latest();
+    await this.run(nothingYet(), wasNew);
+    if (!wasNew) return;
+    announce(this.found.events.length === 0 ? "No event was found"
+      : moreText(this.found, this.wanted, false));
   }
 
-  function show(shown) {
-    if (shown.toString() !== search.toString()) {
-      wanted = STEP;
-      rounds = ROUNDS;
-    }
-    isNew = true;
-    search = shown;
+  async grow(isShown) {
+    const before = this.table.body.children.length;
+    await this.run({ ...this.found, events: [...this.found.events] }, isShown);
+    this.table.body.children[before]?.querySelector("a").focus();
+  }
+
+  more() {
+    this.wanted = Math.min(this.wanted + STEP, MAX);
+    return this.grow(false);
+  }
+
+  further() {
+    return this.grow(true);
+  }
+
+  // Which search it is from the next refresh on.
+  show(search) {
+    if (search.toString() !== this.search.toString()) this.wanted = STEP;
+    this.isNew = true;
+    this.search = search;
     $("results").setAttribute("aria-busy", "true");
   }
-
-  return { show, refresh };
 }

@@ -20,7 +20,7 @@ function drawReady({ ready, reasons }) {
 
 function stateLink({ name, count, chosen, link }) {
   return el("a", { href: link, "data-key": name, "data-testid": `state-${name}`,
-    class: name === "dead" && count > 0 ? "some dead" : null,
+    class: name === "dead" && count > 0 ? "dead" : null,
     "aria-current": chosen ? "true" : null }, el("strong", null, number(count)), ` ${name}`);
 }
 
