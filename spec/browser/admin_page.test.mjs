@@ -171,6 +171,7 @@ test("asks before a done event runs again, and purges after a count", staged(asy
   await send(served, "login.incomplete", 4);
   await waitFor(served, { done: 3, retry: 1 });
   const page = await own.page();
+  await page.clock.install();
   const id = await idOf(served, "state=done");
   await open(page, served, `#/events/${id}`);
   await page.click(by("replay"));
@@ -193,6 +194,21 @@ test("asks before a done event runs again, and purges after a count", staged(asy
   await rows(page, 1);
   await waitFor(served, { done: 0, retry: 1 });
   await served.process.wait(/purge/);
+
+  // where the event with the focus is gone, the next one has it
+  for (const number of [5, 6]) await send(served, "login.success", number);
+  await waitFor(served, { done: 2 });
+  await page.clock.runFor(INTERVAL);
+  await rows(page, 3);
+  await page.focus(by("event-row", " >> nth=0") + " >> a");
+  const response = await fetch(`${served.admin}/api/purge`, { method: "POST",
+    headers: { "Content-Type": "application/json", "X-Palenca-Admin": "1" },
+    body: JSON.stringify({ filter: { account_id: account(6) } }) });
+  assert.equal((await response.json()).events, 1);
+  await page.clock.runFor(INTERVAL);
+  await rows(page, 2);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent),
+    (await shown(page))[0]);
 }));
 
 test("is live, and keeps focus, selection and scroll", staged(async (own) => {
