@@ -1,16 +1,15 @@
-// The operator's page of palenca serve: what it shows, and what it lets one do.
+// The admin page of palenca serve: what it shows, and what it lets one do.
 // SPEC_ADMIN_SCREENSHOTS=DIRECTORY leaves a picture of each of its states there.
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { account, CURP, idOf, MARKUP, open, picture, read, rows, scene, send, serve, shown, stage,
+import { account, CURP, idOf, MARKUP, onScene, open, picture, read, rows, send, serve, shown,
   waitFor } from "./admin_scene.mjs";
 import { assertChecked } from "./page_checks.mjs";
 import { by, staged, until } from "./support.mjs";
 
 const INTERVAL = 2000; // ms between two refreshes
 
-test("a search is kept in the URL, which reproduces it", async () => {
-  const served = await scene();
+test("a search is kept in the URL, which reproduces it", onScene(async (stage, served) => {
   const page = await stage.page();
   await open(page, served);
   await rows(page, 50);
@@ -38,7 +37,7 @@ test("a search is kept in the URL, which reproduces it", async () => {
   await other.click(by("clear-all"));
   await rows(other, 50);
   assert.equal(new URL(other.url()).hash, "#/");
-});
+}));
 
 // Has the program's next responses end after one event, as they do in a search that takes long.
 async function shorten(page, count) {
@@ -54,8 +53,7 @@ async function shorten(page, count) {
   });
 }
 
-test("a search that takes long shows what it has, and goes on when asked to", async () => {
-  const served = await scene();
+test("a search that takes long shows what it has, and goes on when asked to", onScene(async (stage, served) => {
   const page = await stage.page();
   await page.clock.install();
   await shorten(page, 10);
@@ -73,10 +71,9 @@ test("a search that takes long shows what it has, and goes on when asked to", as
   await page.clock.runFor(INTERVAL);
   await page.click(by("more"));
   await rows(page, 60);
-});
+}));
 
-test("a time range is the same one in a link", async () => {
-  const served = await scene();
+test("a time range is the same one in a link", onScene(async (stage, served) => {
   const page = await stage.page({ timezoneId: "America/Mexico_City" });
   await open(page, served);
   await page.selectOption(by("search-range"), "custom");
@@ -86,10 +83,9 @@ test("a time range is the same one in a link", async () => {
   const other = await stage.page({ timezoneId: "Europe/Madrid" });
   await open(other, served, new URL(page.url()).hash);
   assert.equal(await other.inputValue(by("search-until")), "2020-01-01T19:00");
-});
+}));
 
-test("an event has its attempts with their log lines, and a body masked until asked", async () => {
-  const served = await scene();
+test("an event has its attempts with their log lines, and a body masked until asked", onScene(async (stage, served) => {
   const id = await idOf(served, `account_id=${account(1)}`);
   const page = await stage.page();
   await open(page, served, "#/?state=dead");
@@ -116,10 +112,9 @@ test("an event has its attempts with their log lines, and a body masked until as
   await page.click("#event-view .crumb a");
   // the focus is on the event that was left
   await until(page, (text) => document.activeElement.textContent === text, String(id));
-});
+}));
 
-test("an unknown id, a wrong search and a wrong hash say what to do", async () => {
-  const served = await scene();
+test("an unknown id, a wrong search and a wrong hash say what to do", onScene(async (stage, served) => {
   const page = await stage.page();
   await open(page, served, "#/events/5");
   await page.waitForSelector(by("missing"));
@@ -129,7 +124,7 @@ test("an unknown id, a wrong search and a wrong hash say what to do", async () =
   await rows(page, 50);
   await open(page, served, "#/?state=nonsense&range=9y");
   await rows(page, 50);
-});
+}));
 
 test("replays one event, and all that match, after a count", staged(async (own) => {
   const served = await serve(own);
@@ -238,13 +233,24 @@ test("is live, and keeps focus, selection and scroll", staged(async (own) => {
   assert.deepEqual(await page.evaluate(() => window.look()), before);
 }));
 
-test("does not ask while it is paused or hidden", async () => {
-  const served = await scene();
+// Counts the requests of a page, and waits until none is under way.
+function watchRequests(page) {
+  const watched = { count: 0, open: 0, async idle() {
+    while (watched.open > 0) await new Promise((resolve) => { setTimeout(resolve, 10); });
+  } };
+  page.on("request", () => {
+    watched.count += 1;
+    watched.open += 1;
+  });
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, () => { watched.open -= 1; });
+  return watched;
+}
+
+test("does not ask while it is paused or hidden", onScene(async (stage, served) => {
   const page = await stage.page();
+  const requests = watchRequests(page);
   await page.clock.install();
   await open(page, served);
-  const asked = [];
-  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
   const becomes = (state) => page.evaluate((value) => {
     Object.defineProperty(document, "hidden", { value, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
@@ -252,16 +258,18 @@ test("does not ask while it is paused or hidden", async () => {
   const next = () => page.waitForResponse(/api.events/);
   for (const [stop, go] of [[() => becomes("hidden"), () => becomes("visible")],
     [() => page.click(by("pause")), () => page.click(by("pause"))]]) {
-    await Promise.all([next(), page.clock.runFor(2 * INTERVAL)]);
+    await requests.idle();
+    await Promise.all([next(), page.clock.runFor(INTERVAL)]);
     await stop();
-    await page.waitForLoadState("networkidle");
-    await page.clock.runFor(INTERVAL);
-    asked.length = 0;
+    await requests.idle();
+    await page.clock.runFor(20 * INTERVAL);
+    await requests.idle();
+    const { count } = requests;
     await page.clock.runFor(100 * INTERVAL);
-    assert.deepEqual(asked, []);
+    assert.equal(requests.count, count);
     await Promise.all([next(), go()]);
   }
-});
+}));
 
 test("says that the program is away, and recovers by itself", staged(async (own) => {
   const first = await serve(own);

@@ -1,7 +1,7 @@
-// The operator's page by keyboard alone, to the eye, and against pages of another origin.
+// The admin page by keyboard alone, to the eye, and against pages of another origin.
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { account, idOf, open, picture, read, rows, scene, send, serve, stage, waitFor }
+import { account, idOf, onScene, open, picture, read, rows, send, serve, waitFor }
   from "./admin_scene.mjs";
 import { clipping, contrast, focusOrder } from "./page_checks.mjs";
 import { assertFits, by, staged, tabTo } from "./support.mjs";
@@ -59,8 +59,7 @@ async function assertGood(page, name, isWalked) {
   await picture(page, name);
 }
 
-test("passes the mechanical checks in each state", async () => {
-  const served = await scene();
+test("passes the mechanical checks in each state", onScene(async (stage, served) => {
   const page = await stage.page();
   const id = await idOf(served, `account_id=${account(1)}`);
   await open(page, served, "#/?state=dead&error=scoring&range=custom&since=2026-01-01T00:00:00.000Z");
@@ -82,7 +81,7 @@ test("passes the mechanical checks in each state", async () => {
   await page.click(by("reveal"));
   for (const one of await page.$$("#event-view summary")) await one.click();
   await assertGood(page, "event", true);
-});
+}));
 
 test("passes them where nothing is stored", staged(async (own) => {
   const served = await serve(own);
@@ -130,8 +129,7 @@ async function sendForm(page, admin, id) {
   return (await response).status();
 }
 
-test("a page of another origin changes nothing, and reads nothing", async () => {
-  const served = await scene();
+test("a page of another origin changes nothing, and reads nothing", onScene(async (stage, served) => {
   const before = await read(served, "/api/events?limit=200");
   const id = before.events.find((one) => one.state === "dead").id;
   const page = await stage.page();
@@ -162,10 +160,9 @@ test("a page of another origin changes nothing, and reads nothing", async () => 
   await inner.waitForLoadState();
   assert.equal(await inner.$("#view"), null, "it cannot be framed");
   stage.problems = stage.problems.filter((text) => !/frame-ancestors|Failed to load/.test(text));
-});
+}));
 
-test("a link on another page opens the page, and the event that it names", async () => {
-  const served = await scene();
+test("a link on another page opens the page, and the event that it names", onScene(async (stage, served) => {
   const id = await idOf(served, "state=dead");
   const page = await stage.page();
   await page.goto(await stage.site(`<!doctype html><link rel=icon href=data:,>
@@ -173,4 +170,4 @@ test("a link on another page opens the page, and the event that it names", async
   await page.click("a");
   await page.waitForSelector("#event-view h1");
   assert.ok((await page.textContent("#event-view")).includes(`Event ${id}.`));
-});
+}));

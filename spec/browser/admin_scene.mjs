@@ -1,4 +1,4 @@
-// What the tests of the operator's page share: a program that serves a script, and one with events
+// What the tests of the admin page share: a program that serves a script, and one with events
 // in several states, which no test changes.
 import { join } from "node:path";
 import { after } from "node:test";
@@ -53,7 +53,7 @@ export async function serve(stage, { admin = "127.0.0.1:0", window = "300" } = {
 }
 
 // Two dead events, one that waits for its next attempt, one that runs, and 60 that are done.
-export async function fill(served) {
+async function fill(served) {
   await send(served, "login.error", 1, { note: MARKUP, curp: CURP });
   await send(served, "login.error", 2);
   await send(served, "login.incomplete", 3);
@@ -62,17 +62,24 @@ export async function fill(served) {
   await waitFor(served, { dead: 2, retry: 1, running: 1, done: 60 });
 }
 
-export const stage = new Stage();
+const stage = new Stage();
 let made;
 
-// A program with those events, for tests that change none of them.
-export function scene() {
-  made ??= (async () => {
-    const served = await serve(stage);
-    await fill(served);
-    return served;
-  })();
-  return made;
+// Runs a test with a program that has those events, which it does not change: run(stage, served).
+// Its pages are closed with it, since the program has no connections for those of all tests.
+export function onScene(run) {
+  return async () => {
+    made ??= (async () => {
+      const served = await serve(stage);
+      await fill(served);
+      return served;
+    })();
+    try {
+      await run(stage, await made);
+    } finally {
+      for (const context of stage.contexts.splice(0)) await context.close();
+    }
+  };
 }
 
 after(() => stage.close());

@@ -1,4 +1,4 @@
-// The operator's page: selects the view that the URL names, and refreshes it while it is seen.
+// The admin page: selects the view that the URL names, and refreshes it while it is seen.
 import { get } from "./admin_api.js";
 import { openPurge, openReplayAll } from "./admin_actions.js";
 import { eventView } from "./admin_event.js";
@@ -9,7 +9,8 @@ import { href, parse, searchForm } from "./admin_search.js";
 import { drawAway, drawStatus, titleOf } from "./admin_status.js";
 
 const INTERVAL = 2000; // ms between two refreshes
-const LOAD = 4; // a refresh that took long is followed by a pause of so many times that
+const LOAD = 4; // a refresh that took long is followed by a pause of so many times that,
+const MAX_INTERVAL = 30000; // but by no longer one
 
 let stats = null, readAt = 0, search = new URLSearchParams(), view = null;
 let scrolled = 0, opened = null; // where the list was left, and for which event
@@ -90,7 +91,8 @@ const isIdle = () => document.hidden || isPaused;
 async function follow() {
   let took = 0;
   for (;;) {
-    await rest(isIdle() ? 2 ** 31 - 1 : Math.max(INTERVAL, LOAD * took));
+    const pause = Math.min(Math.max(INTERVAL, LOAD * took), MAX_INTERVAL);
+    await rest(isIdle() ? 2 ** 31 - 1 : pause);
     const started = performance.now();
     if (!isIdle()) await refresh();
     took = performance.now() - started;
