@@ -114,7 +114,7 @@ CLOSED_STORE_TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed) 
 
 /* Else the database grows for as long as more comes in than the steps at their usual intervals
  * delete. */
-UNIT_TEST(test_a_round_that_takes_long_goes_on_sooner) {
+UNIT_TEST(test_a_round_that_takes_long_has_shorter_pauses) {
   const int64_t now = clock_steady_ms(), later = now + 1000000;
   event_maintenance maintenance = {
       .retention = 80000, .in_round = true, .next_round = now, .next_step = later};
