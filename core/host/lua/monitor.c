@@ -99,8 +99,8 @@ static int set_phase(lua_State *L) {
   return 0;
 }
 
-/* metrics.loop_silence() → the seconds since the last heartbeat: less than one, unless the loop hangs;
- * 0: there is no loop */
+/* metrics.loop_silence() → the seconds since the last heartbeat: less than one, unless the loop
+ * hangs; 0: there is no loop */
 static int loop_silence(lua_State *L) {
   lua_pushnumber(L, (lua_Number)health_silence_ms() / 1000);
   return 1;

@@ -296,8 +296,7 @@ static const luaL_Reg methods[] = {
     {"reload_tls", receiver_reload},   {"replace_signature", receiver_replace},
     {"end_connections", receiver_end}, {"ask_stop", receiver_ask},
     {"join", receiver_wait},           {NULL, NULL}};
-static const luaL_Reg loop_methods[] = {
-    {"close", loop_close}, {NULL, NULL}};
+static const luaL_Reg loop_methods[] = {{"close", loop_close}, {NULL, NULL}};
 static const luaL_Reg listener_methods[] = {{"address", listener_address},
                                             {"max_connections", listener_max_connections},
                                             {"close", listener_close},
