@@ -22,8 +22,8 @@ static event_grant *new_grant(int64_t id, const char *action, const event_trace 
                               const void *body, size_t size) {
   event_grant *grant = NULL;
   if (body != NULL || size == 0) {
-    grant =
-        malloc(sizeof *grant + size + 1 + text_size(trace->traceparent) + text_size(trace->request_id));
+    grant = malloc(sizeof *grant + size + 1 + text_size(trace->traceparent) +
+                   text_size(trace->request_id));
   }
   size_t action_size = strlen(action) + 1;
   event_finish *finish = malloc(sizeof *finish + action_size);
