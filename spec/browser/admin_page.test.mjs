@@ -1,5 +1,6 @@
 // The admin page of palenca serve: what it shows, and what it lets one do.
 // SPEC_ADMIN_SCREENSHOTS=DIRECTORY leaves a picture of each of its states there.
+import { renameSync } from "node:fs";
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { account, CURP, idOf, MARKUP, onScene, open, picture, read, rows, send, serve, shown,
@@ -295,4 +296,26 @@ test("says that the program is away, and recovers by itself", staged(async (own)
   await page.waitForSelector(by("lost"), { state: "hidden" });
   await page.waitForSelector("#ready >> text=/^(ready|not ready)$/");
   own.problems = own.problems.filter((text) => !/ERR_CONNECTION_REFUSED/.test(text));
+}));
+
+test("says why the program is not ready, and that what is shown may be old", staged(async (own) => {
+  const served = await serve(own);
+  await send(served, "login.success", 1);
+  await waitFor(served, { done: 1 });
+  const page = await own.page();
+  await open(page, served);
+  await rows(page, 1);
+  const path = own.file("events.db");
+  renameSync(path, `${path}.away`);
+  await page.waitForSelector(by("reasons", " >> text=/moved or removed/"));
+  await page.waitForSelector(by("problem", " >> text=/may be old/"));
+  assert.equal(await page.textContent("#ready"), "not ready");
+  await assertChecked(page, "not ready");
+  await picture(page, "not-ready");
+  renameSync(`${path}.away`, path);
+  await page.waitForSelector("#ready >> text=/^ready$/");
+  await page.waitForSelector(by("reasons"), { state: "hidden" });
+  await until(page, (selector) => document.querySelector(selector).textContent === "",
+    by("problem"));
+  own.problems = own.problems.filter((text) => !/503/.test(text));
 }));

@@ -6,7 +6,7 @@ import { now, setClock } from "./admin_format.js";
 import { EventList } from "./admin_list.js";
 import { $ } from "./admin_parts.js";
 import { href, parse, searchForm } from "./admin_search.js";
-import { drawAway, drawStatus, titleOf } from "./admin_status.js";
+import { drawAway, drawReady, drawStatus, titleOf } from "./admin_status.js";
 
 const INTERVAL = 2000; // ms between two refreshes
 const LOAD = 4; // a refresh that took long is followed by a pause of so many times that,
@@ -55,6 +55,12 @@ function enter() {
   scrollTo(0, view === listView ? scrolled : 0);
 }
 
+// Without a database to read there are no counts, but the reason.
+async function drawProblem() {
+  const { data } = await get("/readyz");
+  if (data) drawReady({ ready: data.status === "ready", reasons: data.reasons ?? [] });
+}
+
 // `isWhole`: what is shown is to be as new as can be, also where that takes long.
 async function refresh(isWhole) {
   const [response] = await Promise.all([get("/api/stats"), view.refresh(isWhole)]);
@@ -63,6 +69,8 @@ async function refresh(isWhole) {
     setClock(stats.time);
     readAt = now();
     drawHead();
+  } else if (response.status !== 0) {
+    await drawProblem();
   }
   isAway = response.status === 0;
   drawAway(isAway ? readAt : null);

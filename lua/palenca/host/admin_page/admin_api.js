@@ -1,4 +1,5 @@
 // Requests to the program. Returns { ok, status, data, message }; status 0: there was no response.
+
 // Milliseconds: reading takes a fraction of a second, a replay or purge of many events minutes.
 const READ_TIMEOUT = 15000, CHANGE_TIMEOUT = 600000;
 
@@ -15,7 +16,7 @@ async function request(path, timeout, options = {}) {
   }
   const data = await response.json().catch(() => null);
   if (response.ok && data) return { ok: true, status: response.status, data };
-  return { ok: false, status: response.status,
+  return { ok: false, status: response.status, data,
     message: data?.error ?? `the response has the status ${response.status}` };
 }
 

@@ -11,7 +11,8 @@ function drawBadge(text, isGood) {
   badge.classList.toggle("bad", !isGood);
 }
 
-function drawReady({ ready, reasons }) {
+// Whether the program is ready, and if not, why: reasons are { reason, message }.
+export function drawReady({ ready, reasons }) {
   drawBadge(ready ? "ready" : "not ready", ready);
   $("reasons").hidden = ready;
   drawItems($("reasons"), ready ? [] : reasons, ({ reason }) => reason, ({ reason, message }) =>
