@@ -55,6 +55,8 @@ async function assertGood(page, name, isWalked) {
     if (isWalked) found.push(...await focusOrder(page));
     assert.deepEqual(found, [], `${name} at ${width}, ${colorScheme}`);
     await assertFits(page, width);
+    assert.equal(await page.$$eval(".scroll", (nodes) => nodes.filter((node) =>
+      node.scrollWidth > node.clientWidth + 1).length), 0, `${name}: a table is scrolled`);
   }
   await picture(page, name);
 }

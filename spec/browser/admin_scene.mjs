@@ -52,14 +52,17 @@ export async function serve(stage, { admin = "127.0.0.1:0", window = "300" } = {
   return { url, admin: address, process };
 }
 
-// Two dead events, one that waits for its next attempt, one that runs, and 60 that are done.
+// Two dead events, one that waits for its next attempt, one that runs, and 61 that are done, the last
+// of them with long names.
 async function fill(served) {
   await send(served, "login.error", 1, { note: MARKUP, curp: CURP });
   await send(served, "login.error", 2);
   await send(served, "login.incomplete", 3);
   await send(served, "earnings.updated", 4);
   for (let number = 100; number < 160; number += 1) await send(served, "login.success", number);
-  await waitFor(served, { dead: 2, retry: 1, running: 1, done: 60 });
+  await send(served, "account.created-by-a-service-whose-name-nobody-has-thought-to-be-long", 160,
+    { account_id: "x".repeat(120), platform: "a-platform-of-a-long-name" });
+  await waitFor(served, { dead: 2, retry: 1, running: 1, done: 61 });
 }
 
 const stage = new Stage();

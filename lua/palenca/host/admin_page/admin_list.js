@@ -29,7 +29,8 @@ function summary(error) {
     ? `${line.slice(0, ERROR_LENGTH)}…` : line;
 }
 
-const nameOf = (action) => (action.length > NAME_LENGTH ? breakable(action) : action);
+const nameOf = (action) => (action.length > NAME_LENGTH
+  ? el("span", { class: "long" }, breakable(action)) : action);
 
 // An event with the query that leads back to the search. The roles stay where the style makes a
 // row something else than a row.
@@ -38,8 +39,7 @@ function row(event) {
   const tries = `${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
   const cells = [
     el("a", { href: href(`/events/${id}`, event.query), class: "mono", "data-key": id }, String(id)),
-    [el("span", null, nameOf(action)), below("below-full", platform, account),
-      below("below-wide", summary(error))],
+    [nameOf(action), below("below-full", platform, account), below("below-wide", summary(error))],
     el("code", null, account ?? "—"), platform ?? "—",
     [badge(state), attempts > 1 ? below("below-wide", tries) : null],
     number(attempts), time(event.received_at),
