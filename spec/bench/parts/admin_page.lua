@@ -115,6 +115,25 @@ local function measure_searches(served)
   print()
 end
 
+-- The slowest of those who watch, while one page after the other is searched for what is in bodies.
+local function measure_health(stage, served)
+  local curl = stage:start("/usr/bin/curl", { "-sS", "-o", "/dev/null", served.admin
+    .. "/api/events?platform=rappi&limit=[100-110]" })
+  local times = {}
+  while not curl.code do
+    for _, path in ipairs({ "/healthz", "/readyz", "/metrics" }) do
+      local began = uv.hrtime()
+      assert(http.request("GET", served.admin .. path).status == 200, path)
+      times[#times + 1] = (uv.hrtime() - began) / 1e6
+    end
+  end
+  assert(curl:wait_exit() == 0, curl:describe())
+  table.sort(times)
+  print(("%d of /healthz, /readyz and /metrics meanwhile: %.1f ms, p99 %.1f ms, at most %.1f ms\n")
+    :format(#times, bench.median(times), times[math.ceil(#times * 0.99)], times[#times]))
+  return times[math.ceil(#times * 0.99)]
+end
+
 -- One after the other, until the load has ended.
 local function search_on(served, load, result)
   result.searches = 0
@@ -166,12 +185,13 @@ local function measure_loads(served)
   return other.of_idle
 end
 
-bench.run(function()
+bench.run(function(stage)
   bench.progress("storing %d events", EVENTS)
   local directory = bench.directory()
   assert(process.run("/bin/mv", { prepare(), directory .. "/events.db" }) == 0)
   local served = serve(directory)
   measure_searches(served)
+  local health = measure_health(stage, served)
   local ratio = measure_loads(served)
   assert(served:stop() == 0, served:describe())
   for _, list in ipairs({ SEARCHES, PAGES }) do
@@ -179,5 +199,6 @@ bench.run(function()
       bench.target("search_" .. case[1] .. "_ms", case.ms, "<=", MOST_MS)
     end
   end
+  bench.target("health_while_searching_ms", health, "<=", 50)
   bench.target("p99_while_searching", ratio, "<=", 2)
 end)

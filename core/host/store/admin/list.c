@@ -12,7 +12,7 @@
 #define PAGE_ROWS 256
 /* Ids per query, so that one whose filter matches few events stays short. */
 #define RANGE 20000
-#define RANGE_OF_BODIES 2000
+#define RANGE_OF_BODIES 500
 
 #define COLUMNS                                                                                    \
   "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, "           \
