@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #define CURL_ASKS_BEFORE 1024 /* bytes of a body; newer curls wait with larger ones only */
+#define LINES_OF_OURS 3       /* at most */
 
 static bool add_line(const lazy_curl *curl, struct curl_slist **to, const char *line) {
   struct curl_slist *longer = curl->slist_append(*to, line);
@@ -42,15 +43,35 @@ static bool is_header(const char *line, const palenca_header *header) {
          line[size + 2 + header->value_size] == '\0';
 }
 
-/* A line without a value takes a header out that curl adds by itself: a wait for
- * permission to send a large body, and a form's content type for any body. */
-static size_t lines_without_value(const transport_request *request, const char *lines[2]) {
-  size_t count = 0;
-  bool has_type = false;
-  for (size_t i = 0; i < request->header_count; i++) {
-    has_type = has_type || strcasecmp(request->headers[i].name, "content-type") == 0;
+/* Servers require its length to be stated as 0. */
+static bool takes_body(const char *method) {
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
+static method_class class_of(const transport_request *request) {
+  if (strcmp(request->method, "HEAD") == 0) {
+    return METHOD_HEAD;
   }
-  if (!has_type) {
+  bool has_body = request->body != NULL || takes_body(request->method);
+  return has_body ? METHOD_WITH_BODY : METHOD_WITHOUT_BODY;
+}
+
+static bool has_header(const transport_request *request, const char *name) {
+  size_t i = 0;
+  while (i < request->header_count && strcasecmp(request->headers[i].name, name) != 0) {
+    i++;
+  }
+  return i < request->header_count;
+}
+
+/* A line without a value takes a header out that curl adds by itself: a wait for permission to send
+ * a large body, and a form's content type for any body. Bodies are decoded by response_sink. */
+static size_t lines_of_ours(const transport_request *request, const char *lines[LINES_OF_OURS]) {
+  size_t count = 0;
+  if (!has_header(request, "Accept-Encoding")) {
+    lines[count++] = "Accept-Encoding: gzip";
+  }
+  if (class_of(request) == METHOD_WITH_BODY && !has_header(request, "Content-Type")) {
     lines[count++] = "Content-Type:";
   }
   if (request->body_size > CURL_ASKS_BEFORE) {
@@ -76,8 +97,8 @@ static bool has_lines(const struct curl_slist *line, const transport_request *re
 
 static bool set_headers(const lazy_curl *curl, easy_handle *handle,
                         const transport_request *request) {
-  const char *more[2];
-  size_t count = lines_without_value(request, more);
+  const char *more[LINES_OF_OURS];
+  size_t count = lines_of_ours(request, more);
   struct curl_slist **lines = &handle->lines;
   if (*lines != NULL && has_lines(*lines, request, more, count)) {
     return true;
@@ -113,6 +134,9 @@ void easy_handle_free(const lazy_curl *curl, easy_handle *handle) {
   }
   if (handle->lines != NULL) {
     curl->slist_free_all(handle->lines);
+  }
+  if (handle->parsed != NULL) {
+    curl->url_cleanup(handle->parsed);
   }
   free(handle->url);
   free(handle->method);
@@ -171,14 +195,34 @@ static bool set_ca_file(const lazy_curl *curl, easy_handle *handle, const char *
   return curl->easy_setopt(handle->easy, CURLOPT_CAINFO, system) == CURLE_OK;
 }
 
+static CURLU *parse(const lazy_curl *curl, const char *url) {
+  const unsigned flags = CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
+  CURLU *parsed = curl->url();
+  if (parsed != NULL && curl->url_set(parsed, CURLUPART_URL, url, flags) != CURLUE_OK) {
+    curl->url_cleanup(parsed);
+    return NULL;
+  }
+  return parsed;
+}
+
+/* A text alone curl would parse for each request, and write again, which is a tenth of all that it
+ * does. The text is what it sends a second time where a connection turns out to be closed. */
+static bool set_url(const lazy_curl *curl, easy_handle *handle, const char *url) {
+  CURLU *before = handle->parsed;
+  handle->parsed = parse(curl, url);
+  bool ok = curl->easy_setopt(handle->easy, CURLOPT_CURLU, handle->parsed) == CURLE_OK;
+  if (before != NULL) {
+    curl->url_cleanup(before);
+  }
+  handle->is_local = palenca_url_is_local(url);
+  return ok && set_text(curl, handle, CURLOPT_URL, &handle->url, url);
+}
+
 static bool set_server(const lazy_curl *curl, easy_handle *handle,
                        const transport_request *request) {
   long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
-  if (!easy_handle_has_url(handle, request->url)) {
-    if (!set_text(curl, handle, CURLOPT_URL, &handle->url, request->url)) {
-      return false;
-    }
-    handle->is_local = palenca_url_is_local(request->url);
+  if (!easy_handle_has_url(handle, request->url) && !set_url(curl, handle, request->url)) {
+    return false;
   }
   /* a proxy from the environment does not reach this machine, and would read the key */
   const char *proxy = request->proxy == NULL && handle->is_local ? "" : request->proxy;
@@ -186,19 +230,6 @@ static bool set_server(const lazy_curl *curl, easy_handle *handle,
          set_ca_file(curl, handle, request->ca_file) &&
          (is_same(handle->proxy, proxy) ||
           set_text(curl, handle, CURLOPT_PROXY, &handle->proxy, proxy));
-}
-
-/* Servers require its length to be stated as 0. */
-static bool takes_body(const char *method) {
-  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
-}
-
-static method_class class_of(const transport_request *request) {
-  if (strcmp(request->method, "HEAD") == 0) {
-    return METHOD_HEAD;
-  }
-  bool has_body = request->body != NULL || takes_body(request->method);
-  return has_body ? METHOD_WITH_BODY : METHOD_WITHOUT_BODY;
 }
 
 static void set_class(const lazy_curl *curl, easy_handle *handle, method_class class) {

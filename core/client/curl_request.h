@@ -33,6 +33,7 @@ typedef struct {
   long numbers[NUMBER_OPTIONS];
   method_class class;
   char *url, *method;
+  CURLU *parsed; /* the URL; NULL: curl parses it, and says what is wrong with it */
   char *ca_file; /* NULL: the system's certificates */
   char *proxy;   /* NULL: as the environment says */
   bool is_local; /* the URL's host is this machine */

@@ -9,6 +9,7 @@
 
 void idle_sockets_init(idle_sockets *idle, poller *with) {
   idle->poller = with;
+  idle->checked_at = -1;
   idle->ended[0] = idle->ended[1] = -1;
 }
 
@@ -50,6 +51,7 @@ void idle_sockets_end(idle_sockets *idle, int fd) {
 }
 
 void idle_sockets_add(idle_sockets *idle, int fd) {
+  idle->checked_at = -1;
   if (!poller_set_idle(idle->poller, fd)) {
     idle_sockets_end(idle, fd);
   }
@@ -59,6 +61,11 @@ void idle_sockets_remove(idle_sockets *idle, int fd) {
   poller_drop(idle->poller, fd);
 }
 
-int idle_sockets_next_readable(idle_sockets *idle) {
-  return poller_next_readable_idle(idle->poller);
+int idle_sockets_next_readable(idle_sockets *idle, int64_t now) {
+  if (idle->checked_at == now && idle->poller->idle_found == 0) {
+    return -1;
+  }
+  int fd = poller_next_readable_idle(idle->poller);
+  idle->checked_at = fd < 0 ? now : -1;
+  return fd;
 }

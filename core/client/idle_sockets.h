@@ -10,6 +10,7 @@
 typedef struct {
   poller *poller; /* knows which they are, and watches them */
   int ended[2];   /* a pair of sockets, of which the first is at its end; -1 until it is needed */
+  int64_t checked_at; /* all of them, in ms; -1: not since one was added */
 } idle_sockets;
 
 void idle_sockets_init(idle_sockets *idle, poller *with);
@@ -22,8 +23,10 @@ void idle_sockets_end(idle_sockets *idle, int fd);
 /* To be called before a socket is closed, idle or not. */
 void idle_sockets_remove(idle_sockets *idle, int fd);
 
-/* One that is readable, which is to be ended; -1: there is none. */
-int idle_sockets_next_readable(idle_sockets *idle);
+/* One that is readable, which is to be ended; -1: there is none. It asks the system once in a
+ * millisecond, `now`: a burst of requests starts within a few, and what comes on a connection after
+ * it has been asked for may as well come after the request. */
+int idle_sockets_next_readable(idle_sockets *idle, int64_t now);
 
 #pragma GCC visibility pop
 

@@ -40,6 +40,9 @@ static const struct {
     {"curl_share_init", offsetof(lazy_curl, share_init)},
     {"curl_share_setopt", offsetof(lazy_curl, share_setopt)},
     {"curl_share_cleanup", offsetof(lazy_curl, share_cleanup)},
+    {"curl_url", offsetof(lazy_curl, url)},
+    {"curl_url_set", offsetof(lazy_curl, url_set)},
+    {"curl_url_cleanup", offsetof(lazy_curl, url_cleanup)},
     {"curl_slist_append", offsetof(lazy_curl, slist_append)},
     {"curl_slist_free_all", offsetof(lazy_curl, slist_free_all)},
 };

@@ -29,6 +29,9 @@ typedef struct {
   CURLSH *(*share_init)(void);
   CURLSHcode (*share_setopt)(CURLSH *, CURLSHoption, ...);
   CURLSHcode (*share_cleanup)(CURLSH *);
+  CURLU *(*url)(void);
+  CURLUcode (*url_set)(CURLU *, CURLUPart, const char *, unsigned);
+  void (*url_cleanup)(CURLU *);
   struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
   void (*slist_free_all)(struct curl_slist *);
   /* OpenSSL's, if that is libcurl's TLS library, else NULL. It need not be the OpenSSL that this

@@ -163,9 +163,9 @@ bool poller_watch(poller *p, int fd, bool in, bool out) {
   if (one == NULL) {
     return false;
   }
-  bool was_watched = one->wanted != 0;
+  bool is_known = one->wanted != 0 || one->is_idle;
   set(p, one, (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0)), false);
-  return look_for(p, one, one->wanted, was_watched);
+  return look_for(p, one, one->wanted, is_known);
 }
 
 bool poller_watches(const poller *p, int fd) {

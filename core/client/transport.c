@@ -226,8 +226,7 @@ static CURL *new_easy(transport *t, transfer *one) {
   curl->easy_setopt(easy, CURLOPT_USERAGENT, "palenca/" PALENCA_VERSION);
   /* Decoded by response_sink: curl does not see that a compressed body is truncated. */
   curl->easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-  if (curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-      curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") != CURLE_OK) {
+  if (curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
     curl->easy_cleanup(easy);
     return NULL;
   }
@@ -331,7 +330,8 @@ void transport_end_idle(transport *t, int fd) {
 }
 
 static void end_readable(transport *t) {
-  for (int fd; (fd = idle_sockets_next_readable(&t->idle_connections)) >= 0;) {
+  int64_t now = clock_steady_ms();
+  for (int fd; (fd = idle_sockets_next_readable(&t->idle_connections, now)) >= 0;) {
     transport_end_idle(t, fd);
   }
 }

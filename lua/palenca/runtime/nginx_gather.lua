@@ -14,10 +14,15 @@ local LONG = 3600
 
 -- Light threads → their branches, of which a request that has ended holds none any more.
 local branches = setmetatable({}, { __mode = "kv" })
+-- Whether there has been one: who gathers nothing need not be asked who it is.
+local has_branches = false
 
 --- The branch of the running light thread. Raises if it was cancelled, but could not be killed.
 -- @treturn ?table its `calls` are those that end with it
 function nginx_gather.branch()
+  if not has_branches then
+    return nil
+  end
   local branch = branches[coroutine.running()]
   if branch and branch.is_cancelled then
     error("aborted: another function of palenca.gather has failed", 0)
@@ -26,6 +31,7 @@ function nginx_gather.branch()
 end
 
 local function body_of(group, branch, body)
+  has_branches = true
   branches[coroutine.running()] = branch
   branch.results = gather.pack(pcall(body))
   gather.record_end(group, branch)

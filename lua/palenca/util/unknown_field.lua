@@ -60,9 +60,10 @@ function unknown_field.text(what, name, known)
     suggestion(name, names))
 end
 
--- What looks into any table reads names such as `__name`.
+-- What looks into any table reads names such as `__name`. Most names are known: each call reads
+-- options that are not set.
 local function is_mistyped(name, known)
-  return type(name) == "string" and not name:find("^_") and not rawget(known, name)
+  return not rawget(known, name) and type(name) == "string" and not name:find("^_")
 end
 
 --- Makes an `__index` that raises, and blames the code that reads the field.
