@@ -239,6 +239,12 @@ ENGINE_TEST(test_only_what_can_be_decoded_is_asked_for) {
   char sent[4096];
   stub_last_request(f->server, sent, sizeof sent);
   assert_non_null(strstr(sent, "\r\nAccept-Encoding: gzip\r\n"));
+  const palenca_header own = {.name = "accept-encoding", .value = "identity", .value_size = 8};
+  request.headers = &own;
+  request.header_count = 1;
+  assert_response(run(f, &request), 200, "ok", 1);
+  stub_last_request(f->server, sent, sizeof sent);
+  assert_null(strstr(sent, "Accept-Encoding: gzip"));
 }
 
 /* ---- Heads ---- */

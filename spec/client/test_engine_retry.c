@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +65,21 @@ ENGINE_TEST(test_a_creation_is_not_sent_twice_over_an_idle_connection) {
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
   assert_int_equal(stub_requests(f->server), 2);
   assert_response(run(f, &idempotent), 200, "ok", 1);
+}
+
+/* libcurl sends it again by itself. */
+ENGINE_TEST(test_a_request_that_an_idle_connection_lost_is_sent_again_to_its_own_url) {
+  char url[128], sent[4096];
+  START(f, RESPONSE(OK_RESPONSE), HANG_UP, RESPONSE(OK_RESPONSE));
+  palenca_request request = get(f);
+  assert_response(run(f, &request), 200, "ok", 1);
+  (void)snprintf(url, sizeof url, "%ssecond", stub_url(f->server));
+  request.url = url;
+  request.max_retries = 0;
+  assert_response(run(f, &request), 200, "ok", 1);
+  assert_int_equal(stub_requests(f->server), 3);
+  stub_last_request(f->server, sent, sizeof sent);
+  assert_ptr_equal(strstr(sent, "GET /second HTTP/1.1\r\n"), sent);
 }
 
 ENGINE_TEST(test_a_truncated_response_is_a_network_failure) {

@@ -1,6 +1,7 @@
 /* Tests of what waits for many sockets: of connections that come, rest, are replaced and go. */
 #include "poller.h"
 
+#include "idle_sockets.h"
 #include "palenca.h"
 #include "support/unit_test.h"
 
@@ -117,6 +118,51 @@ UNIT_TEST(test_an_idle_connection_is_found_once_it_is_readable) {
     close_both(one);
     close_both(other);
   }
+}
+
+UNIT_TEST(test_idle_connections_are_asked_for_once_in_a_millisecond) {
+  poller p;
+  idle_sockets idle;
+  int one[2], other[2];
+  init(&p, true);
+  idle_sockets_init(&idle, &p);
+  new_connection(one);
+  new_connection(other);
+  idle_sockets_add(&idle, one[0]);
+  assert_int_equal(idle_sockets_next_readable(&idle, 5), -1);
+  send_byte(one[1]);
+  while (!is_readable(one[0])) {
+  }
+  assert_int_equal(idle_sockets_next_readable(&idle, 5), -1);
+  assert_int_equal(idle_sockets_next_readable(&idle, 6), one[0]);
+  idle_sockets_remove(&idle, one[0]);
+  assert_int_equal(idle_sockets_next_readable(&idle, 7), -1);
+  send_byte(other[1]);
+  while (!is_readable(other[0])) {
+  }
+  idle_sockets_add(&idle, other[0]); /* of this one nothing is known yet */
+  assert_int_equal(idle_sockets_next_readable(&idle, 7), other[0]);
+  idle_sockets_free(&idle);
+  poller_free(&p);
+  close_both(one);
+  close_both(other);
+}
+
+UNIT_TEST(test_an_idle_connection_that_a_wait_has_found_is_not_asked_for_again) {
+  poller p;
+  idle_sockets idle;
+  int one[2];
+  init(&p, true);
+  idle_sockets_init(&idle, &p);
+  new_connection(one);
+  idle_sockets_add(&idle, one[0]);
+  assert_int_equal(idle_sockets_next_readable(&idle, 5), -1);
+  send_byte(one[1]);
+  assert_int_equal(found(&p, TIMEOUT_MS), -1);
+  assert_int_equal(idle_sockets_next_readable(&idle, 5), one[0]);
+  idle_sockets_free(&idle);
+  poller_free(&p);
+  close_both(one);
 }
 
 /* A program that watches the descriptor would call for nothing, again and again. */
