@@ -44,8 +44,6 @@ void call_free(call *one) {
   palenca_buffer_free(&one->header_out);
   palenca_buffer_free(&one->body_out);
   free(one->result);
-  free(one->headers);
-  free(one->text);
   free(one);
 }
 
@@ -126,7 +124,7 @@ static size_t text_size(const palenca_request *request) {
 
 static void copy_request(call *one, const palenca_request *from) {
   transport_request *to = &one->request;
-  char *at = one->text;
+  char *at = (char *)&one->headers[from->header_count];
   to->method = copy_text(&at, from->method, strlen(from->method));
   to->url = copy_text(&at, from->url, strlen(from->url));
   to->body = from->body != NULL ? copy_text(&at, from->body, from->body_size) : NULL;
@@ -214,16 +212,17 @@ static bool check_request(const palenca_request *request, palenca_error *error) 
   return true;
 }
 
+/* One block for all of it: it may be freed on another thread, where each costs more. */
 static call *allocate(const palenca_request *request) {
-  call *one = calloc(1, sizeof *one);
+  size_t size = sizeof(call) + request->header_count * sizeof(palenca_header);
+  call *one = malloc(size + text_size(request));
   if (one == NULL) {
     return NULL;
   }
-  one->text = malloc(text_size(request));
-  one->headers = calloc(request->header_count + 1, sizeof *one->headers);
+  memset(one, 0, sizeof *one);
   /* allocated now, so that a call that was sent always has a result */
   one->result = calloc(1, sizeof *one->result);
-  if (one->text == NULL || one->headers == NULL || one->result == NULL) {
+  if (one->result == NULL) {
     call_free(one);
     return NULL;
   }

@@ -26,9 +26,7 @@ typedef struct {
 
 struct call {
   uint64_t id;
-  transport_request request; /* its strings are in `text` */
-  palenca_header *headers;
-  char *text;
+  transport_request request;
   palenca_buffer header_out, body_out;
   int max_retries;
   int attempts;
@@ -47,6 +45,7 @@ struct call {
   call_result *result;
   call_list *list;
   call *previous, *next;
+  palenca_header headers[]; /* the request's; behind them are its strings */
 };
 
 /* What the header lines say that have come. */
