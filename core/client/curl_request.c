@@ -6,7 +6,8 @@
 #include <strings.h>
 
 #define CURL_ASKS_BEFORE 1024 /* bytes of a body; newer curls wait with larger ones only */
-#define LINES_OF_OURS 3       /* at most */
+#define CURL_CONNECTS_FOR_MS 300000
+#define LINES_OF_OURS 3 /* at most */
 
 static bool add_line(const lazy_curl *curl, struct curl_slist **to, const char *line) {
   struct curl_slist *longer = curl->slist_append(*to, line);
@@ -265,9 +266,10 @@ static bool set_numbers(const lazy_curl *curl, easy_handle *handle,
    * server may have read it; what must not be done twice gets a connection of its own, which the
    * next one of its kind could not use either. */
   long is_single = request->idempotent ? 0L : 1L;
+  /* curl has a bound of its own for it, which costs no timer */
+  long connect_timeout = request->timeout_ms > CURL_CONNECTS_FOR_MS ? request->timeout_ms : 0L;
   return set_number(curl, handle, OPTION_TIMEOUT, request->timeout_ms) &&
-         /* else curl has a bound of its own for it */
-         set_number(curl, handle, OPTION_CONNECT_TIMEOUT, request->timeout_ms) &&
+         set_number(curl, handle, OPTION_CONNECT_TIMEOUT, connect_timeout) &&
          set_number(curl, handle, OPTION_FRESH_CONNECT, is_single) &&
          set_number(curl, handle, OPTION_FORBID_REUSE, is_single) &&
          set_number(curl, handle, OPTION_PIPEWAIT, waits ? 1L : 0L);
