@@ -13,8 +13,8 @@ http_queue *http_queue_start(const http_server_options *options, host_error *err
 /* One without a server. NULL: out of memory, or of descriptors. */
 http_queue *http_queue_new(void);
 
-/* On the thread of its server, in on_request: defers a request and queues it. False: there are `max`
- * already; it is not deferred. */
+/* On the thread of its server, in on_request: defers a request and queues it. False: there are
+ * `max` already; it is not deferred. */
 bool http_queue_put(http_queue *queue, http_exchange *exchange, size_t max);
 
 const char *http_queue_address(const http_queue *queue);

@@ -64,9 +64,8 @@ static bool text_contains(const char *whole, const event_search_text *text) {
 static bool has_one_of(const text_list *list, const event_summary *event) {
   for (size_t i = 0; i < list->count; i++) {
     const event_search_text *text = &list->items[i];
-    if (contains(event->body, event->body_size, text) ||
-        text_contains(event->error, text) || text_contains(event->attempts_text, text) ||
-        text_contains(event->account_id, text)) {
+    if (contains(event->body, event->body_size, text) || text_contains(event->error, text) ||
+        text_contains(event->attempts_text, text) || text_contains(event->account_id, text)) {
       return true;
     }
   }

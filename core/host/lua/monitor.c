@@ -42,8 +42,8 @@ static int is_local(lua_State *L) {
   return 1;
 }
 
-/* host.page_requests("GET" | "POST") → a server, as host.http_server, of the requests to the monitor
- * that it does not respond to by itself; to be closed before it | nil, message */
+/* host.page_requests("GET" | "POST") → a server, as host.http_server, of the requests to the
+ * monitor that it does not respond to by itself; to be closed before it | nil, message */
 static int page_requests(lua_State *L) {
   static const char *const methods[] = {"GET", "POST", NULL};
   http_queue *queue = monitor_take_requests(luaL_checkoption(L, 1, NULL, methods) == 1);

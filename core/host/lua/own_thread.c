@@ -140,9 +140,9 @@ static int take(lua_State *L) {
 }
 
 /* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds),
- * decision, recording, notice, lines, left_out): those of own_thread.decision, recorded with "done", and of
- * own_thread.recording, stored with "done" and "dead"; the body of an event that is stored with
- * "dead"; what the attempt has logged, and how many lines before that are left out */
+ * decision, recording, notice, lines, left_out): those of own_thread.decision, recorded with
+ * "done", and of own_thread.recording, stored with "done" and "dead"; the body of an event that is
+ * stored with "dead"; what the attempt has logged, and how many lines before that are left out */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,

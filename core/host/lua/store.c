@@ -400,10 +400,18 @@ static int remove_empty(lua_State *L) {
 }
 
 static const luaL_Reg events_functions[] = {
-    {"list", list},   {"show", show},   {"replay", replay},     {"replay_dead", replay_dead},
-    {"purge", purge}, {"stats", stats}, {"queue", queue_event}, {"remove_empty", remove_empty},
-    {"attempts", attempts}, {"replay_matching", replay_matching},
-    {"purge_matching", purge_matching}, {"count_states", count_states},
+    {"list", list},
+    {"show", show},
+    {"replay", replay},
+    {"replay_dead", replay_dead},
+    {"purge", purge},
+    {"stats", stats},
+    {"queue", queue_event},
+    {"remove_empty", remove_empty},
+    {"attempts", attempts},
+    {"replay_matching", replay_matching},
+    {"purge_matching", purge_matching},
+    {"count_states", count_states},
     {NULL, NULL},
 };
 

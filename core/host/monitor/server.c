@@ -27,8 +27,8 @@ struct monitor {
   page_requests gets, posts;
 };
 
-/* Scrapers keep theirs open; who opens more has lost count of them. With more open than the page may
- * have, its requests are rejected, so that those who watch always find a place. */
+/* Scrapers keep theirs open; who opens more has lost count of them. With more open than the page
+ * may have, its requests are rejected, so that those who watch always find a place. */
 #define CONNECTIONS_MAX 64
 #define PAGE_CONNECTIONS_MAX 48
 #define PAGE_REQUESTS_MAX 8 /* that wait */

@@ -28,7 +28,7 @@ typedef struct {
   size_t body_size;
   event_trace trace;         /* likewise */
   const char *attempts_text; /* of event_store_scan: errors and lines of its attempts, or NULL */
-} event_summary; /* valid during the call that receives it */
+} event_summary;             /* valid during the call that receives it */
 
 typedef bool (*event_visit)(void *context, const event_summary *event);
 
@@ -73,8 +73,8 @@ typedef struct {
 
 typedef bool (*event_attempt_visit)(void *context, const event_attempt *attempt);
 
-/* Calls `each` for the attempts of an event that have ended, in their order, until it returns false.
- * In a file of an earlier version there are none. */
+/* Calls `each` for the attempts of an event that have ended, in their order, until it returns
+ * false. In a file of an earlier version there are none. */
 bool event_store_attempts(const char *path, int64_t id, event_attempt_visit each, void *context,
                           host_error *error);
 
@@ -263,13 +263,13 @@ bool event_store_queue(const char *path, const event_queue_request *what, bool *
 /* ---- The requests to the process that serves ---- */
 
 typedef enum {
-  EVENT_ADMIN_REPLAY,      /* event_store_replay */
-  EVENT_ADMIN_REPLAY_DEAD, /* event_store_replay_dead */
-  EVENT_ADMIN_PURGE,       /* event_store_purge */
-  EVENT_ADMIN_FORGET,      /* event_store_forget */
-  EVENT_ADMIN_OVERWRITE,   /* event_store_overwrite */
-  EVENT_ADMIN_BACKUP,      /* event_store_backup */
-  EVENT_ADMIN_QUEUE,       /* event_store_queue */
+  EVENT_ADMIN_REPLAY,          /* event_store_replay */
+  EVENT_ADMIN_REPLAY_DEAD,     /* event_store_replay_dead */
+  EVENT_ADMIN_PURGE,           /* event_store_purge */
+  EVENT_ADMIN_FORGET,          /* event_store_forget */
+  EVENT_ADMIN_OVERWRITE,       /* event_store_overwrite */
+  EVENT_ADMIN_BACKUP,          /* event_store_backup */
+  EVENT_ADMIN_QUEUE,           /* event_store_queue */
   EVENT_ADMIN_REPLAY_MATCHING, /* event_store_replay_matching */
   EVENT_ADMIN_PURGE_MATCHING   /* event_store_purge_matching */
 } event_admin_kind;

@@ -81,7 +81,11 @@ local function finish(record, outcome, text, retry_at, notice)
 end
 
 local function finish_done(record, seconds)
-  finish(record, "done")
+  if record.lines then
+    finish(record, "done")
+  else -- thousands a second
+    own_thread.finish(record.id, "done", nil, nil, record.decision, record.responses)
+  end
   program_log.handled(record, seconds)
 end
 

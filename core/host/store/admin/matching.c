@@ -114,8 +114,8 @@ bool event_admin_purge_matching(sqlite3 *db, const event_admin_request *request,
   }
   ok = ok && find(db, &request->filter, place, &found);
   for (int i = 0; ok && i < found.count; i++) {
-    ok = found.states[i] < EVENT_DONE || purge(db, request, place->received_before, found.ids[i],
-                                               found.states[i], &report->purge);
+    ok = found.states[i] < EVENT_DONE ||
+         purge(db, request, place->received_before, found.ids[i], found.states[i], &report->purge);
   }
   return ok;
 }

@@ -11,10 +11,14 @@
 #define NAME "palenca-admin "
 
 static const char *const kinds[] = {
-    [EVENT_ADMIN_REPLAY] = "replay",       [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
-    [EVENT_ADMIN_PURGE] = "purge",         [EVENT_ADMIN_FORGET] = "forget",
-    [EVENT_ADMIN_OVERWRITE] = "overwrite", [EVENT_ADMIN_BACKUP] = "backup",
-    [EVENT_ADMIN_QUEUE] = "queue",         [EVENT_ADMIN_REPLAY_MATCHING] = "replay-matching",
+    [EVENT_ADMIN_REPLAY] = "replay",
+    [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
+    [EVENT_ADMIN_PURGE] = "purge",
+    [EVENT_ADMIN_FORGET] = "forget",
+    [EVENT_ADMIN_OVERWRITE] = "overwrite",
+    [EVENT_ADMIN_BACKUP] = "backup",
+    [EVENT_ADMIN_QUEUE] = "queue",
+    [EVENT_ADMIN_REPLAY_MATCHING] = "replay-matching",
     [EVENT_ADMIN_PURGE_MATCHING] = "purge-matching",
 };
 static const char *const statuses[] = {

@@ -95,7 +95,8 @@ const event_admin_report *event_admin_progress(const event_admin *admin) {
 bool event_admin_changes_unfinished(const event_admin *admin) {
   event_admin_kind kind = admin->request.kind;
   return kind == EVENT_ADMIN_REPLAY || kind == EVENT_ADMIN_REPLAY_DEAD ||
-         kind == EVENT_ADMIN_REPLAY_MATCHING || kind == EVENT_ADMIN_QUEUE || admin->place.has_removed_unfinished;
+         kind == EVENT_ADMIN_REPLAY_MATCHING || kind == EVENT_ADMIN_QUEUE ||
+         admin->place.has_removed_unfinished;
 }
 
 event_admin_kind event_admin_kind_of(const event_admin *admin) {
@@ -168,8 +169,8 @@ event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
   }
   event_admin_place place = admin->place;
   event_admin_report report = admin->report;
-  bool purges = admin->request.kind == EVENT_ADMIN_PURGE ||
-                admin->request.kind == EVENT_ADMIN_PURGE_MATCHING;
+  bool purges =
+      admin->request.kind == EVENT_ADMIN_PURGE || admin->request.kind == EVENT_ADMIN_PURGE_MATCHING;
   bool reads = purges && admin->request.purge.dry_run;
   int code = sqlite3_exec(db, reads ? "BEGIN" : "BEGIN IMMEDIATE", NULL, NULL, NULL);
   if ((code & 0xff) == SQLITE_BUSY) {

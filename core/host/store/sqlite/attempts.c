@@ -38,11 +38,12 @@ bool event_sql_put_attempt(event_sql *sql, const event_finish *finish) {
 }
 
 bool event_attempts_prepare_interrupted(sqlite3 *db, sqlite3_stmt **put) {
-  return sqlite3_prepare_v2(db,
-                            "INSERT OR REPLACE INTO attempts(id, replay, attempt, started_at, outcome,"
-                            " error) SELECT id, replays, attempts, nullif(?2, 0), 3, error"
-                            " FROM events WHERE id = ?1",
-                            -1, put, NULL) == SQLITE_OK;
+  return sqlite3_prepare_v2(
+             db,
+             "INSERT OR REPLACE INTO attempts(id, replay, attempt, started_at, outcome,"
+             " error) SELECT id, replays, attempts, nullif(?2, 0), 3, error"
+             " FROM events WHERE id = ?1",
+             -1, put, NULL) == SQLITE_OK;
 }
 
 bool event_attempts_put_interrupted(sqlite3_stmt *put, int64_t id, int64_t started_at) {

@@ -1,6 +1,6 @@
-/* The attempts of events in the database: one row for each that has ended. All of these return false
- * on failure, the reason being the connection's last error; what writes does so in the caller's
- * transaction. */
+/* The attempts of events in the database: one row for each that has ended. All of these return
+ * false on failure, the reason being the connection's last error; what writes does so in the
+ * caller's transaction. */
 #ifndef PALENCA_HOST_STORE_SQLITE_ATTEMPTS_H
 #define PALENCA_HOST_STORE_SQLITE_ATTEMPTS_H
 

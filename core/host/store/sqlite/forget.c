@@ -7,8 +7,7 @@
 static const char *const removals[] = {
     "DELETE FROM event_responses WHERE id = ?1", "DELETE FROM event_traces WHERE id = ?1",
     "DELETE FROM reconciled WHERE event = ?1",   "DELETE FROM attempts WHERE id = ?1",
-    "DELETE FROM bodies WHERE id = ?1",
-    "DELETE FROM events WHERE id = ?1",
+    "DELETE FROM bodies WHERE id = ?1",          "DELETE FROM events WHERE id = ?1",
 };
 
 static bool run(sqlite3 *db, const char *text, int64_t id) {

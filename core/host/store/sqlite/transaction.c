@@ -46,8 +46,9 @@ static const char *const texts[STATEMENTS] = {
     [END_WAIT] = "UPDATE events SET state = 0, due_at = 0 WHERE id = ?1 AND state = 2",
     [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
                      " WHERE id = ?1",
-    [END] = "UPDATE events SET state = ?2, finished_at = ?3, error = coalesce(?4, error)"
-            " WHERE id = ?1 AND state = 1",
+    [END_DONE] = "UPDATE events SET state = 3, finished_at = ?2 WHERE id = ?1 AND state = 1",
+    [END_DEAD] = "UPDATE events SET state = 4, finished_at = ?2, error = coalesce(?3, error)"
+                 " WHERE id = ?1 AND state = 1",
     [RETRY] = "UPDATE events SET state = 2, due_at = ?2, error = ?3 WHERE id = ?1 AND state = 1",
     [RELEASE] = "UPDATE events SET state = 0, attempts = attempts - 1"
                 " WHERE id = ?1 AND state = 1",
@@ -299,19 +300,18 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     return event_timers_end(&sql->timers, sql->file.db, -finish->id, finish->has_started, now) ||
            event_sql_record_failure(sql);
   }
+  static const int ends[] = {[EVENT_OUTCOME_DONE] = END_DONE,
+                             [EVENT_OUTCOME_RETRY] = RETRY,
+                             [EVENT_OUTCOME_DEAD] = END_DEAD,
+                             [EVENT_OUTCOME_RELEASED] = RELEASE};
   bool is_end = finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD;
   int64_t due = event_sql_stored_due(sql, finish->id, finish->retry_at);
-  sqlite3_stmt *statement = sql->statements[is_end                                ? END
-                                            : finish->kind == EVENT_OUTCOME_RETRY ? RETRY
-                                                                                  : RELEASE];
+  sqlite3_stmt *statement = sql->statements[ends[finish->kind]];
   (void)sqlite3_bind_int64(statement, 1, finish->id);
-  if (is_end) {
-    (void)sqlite3_bind_int(statement, 2,
-                           finish->kind == EVENT_OUTCOME_DONE ? EVENT_DONE : EVENT_DEAD);
-    (void)sqlite3_bind_int64(statement, 3, now);
-    (void)sqlite3_bind_text(statement, 4, finish->error, -1, SQLITE_STATIC);
-  } else if (finish->kind == EVENT_OUTCOME_RETRY) {
-    (void)sqlite3_bind_int64(statement, 2, due);
+  if (finish->kind != EVENT_OUTCOME_RELEASED) {
+    (void)sqlite3_bind_int64(statement, 2, is_end ? now : due);
+  }
+  if (finish->error != NULL) {
     (void)sqlite3_bind_text(statement, 3, finish->error, -1, SQLITE_STATIC);
   }
   if (!run(sql, statement)) {

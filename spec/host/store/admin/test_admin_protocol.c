@@ -76,8 +76,8 @@ UNIT_TEST(test_filters_are_read_as_they_were_written) {
                                .error = "50% of\n",
                                .since = 1,
                                .until = INT64_MAX};
-  (void)there_and_back(
-      &(event_admin_request){.kind = EVENT_ADMIN_PURGE_MATCHING, .filter = filter}, &read);
+  (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_PURGE_MATCHING, .filter = filter},
+                       &read);
   const event_filter *got = &read.request.filter;
   assert_string_equal(got->state, "retry");
   assert_string_equal(got->action, "login.*");
@@ -89,9 +89,9 @@ UNIT_TEST(test_filters_are_read_as_they_were_written) {
   (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_REPLAY_MATCHING}, &read);
   assert_null(got->state);
   assert_null(got->error);
-  assert_int_equal(event_admin_read_request("palenca-admin 2 purge-matching since=0 until=0 state=x",
-                                            &read),
-                   EVENT_ADMIN_LINE_MALFORMED);
+  assert_int_equal(
+      event_admin_read_request("palenca-admin 2 purge-matching since=0 until=0 state=x", &read),
+      EVENT_ADMIN_LINE_MALFORMED);
   assert_int_equal(event_admin_read_request("palenca-admin 2 replay-matching since=0", &read),
                    EVENT_ADMIN_LINE_MALFORMED);
 }

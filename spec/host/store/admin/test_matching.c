@@ -9,8 +9,8 @@ enum {
   COUNT = 30000
 };
 
-/* Events 2 to COUNT + 1 were received at 1, 2, … ms; every tenth is dead, and every hundredth has an
- * error of its own. The first one is received. */
+/* Events 2 to COUNT + 1 were received at 1, 2, … ms; every tenth is dead, and every hundredth has
+ * an error of its own. The first one is received. */
 static void fill(fixture *f) {
   char text[768];
   open_store(f);

@@ -14,11 +14,11 @@ typedef struct {
 
 static bool see(void *context, const event_attempt *attempt) {
   seen_attempts *seen = context;
-  seen->used += (size_t)snprintf(
-      seen->text + seen->used, sizeof seen->text - seen->used, "%d.%d %s %s %s %lld\n",
-      attempt->replay, attempt->attempt, attempt->outcome,
-      attempt->error != NULL ? attempt->error : "-", attempt->lines != NULL ? attempt->lines : "-",
-      (long long)attempt->lines_left_out);
+  seen->used += (size_t)snprintf(seen->text + seen->used, sizeof seen->text - seen->used,
+                                 "%d.%d %s %s %s %lld\n", attempt->replay, attempt->attempt,
+                                 attempt->outcome, attempt->error != NULL ? attempt->error : "-",
+                                 attempt->lines != NULL ? attempt->lines : "-",
+                                 (long long)attempt->lines_left_out);
   seen->started_at = attempt->started_at;
   seen->duration = attempt->duration;
   return true;
