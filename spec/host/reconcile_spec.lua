@@ -121,7 +121,7 @@ describe("palenca reconcile", function()
       end
       return delivered == 20
     end, "the late copies to be delivered")
-    assert.are.same({ logins = 22, queued = 0 }, reconcile("--since", "1h"))
+    assert.are.same({ logins = 22, queued = 0, left_out = 0 }, reconcile("--since", "1h"))
     assert.are.equal(0, served:stop())
     serve("--reconcile")
     served:wait_output("stderr", "(reconciled 22 logins of the API: queued 0 events)")
@@ -141,8 +141,8 @@ describe("palenca reconcile", function()
   it("queues without a process that serves, and only what ended since", function()
     assert.are.equal(0, serve():stop())
     local missed = log_in(1)
-    assert.are.same({ logins = 1, queued = 1 }, reconcile())
-    assert.are.same({ logins = 1, queued = 0 }, reconcile())
+    assert.are.same({ logins = 1, queued = 1, left_out = 0 }, reconcile())
+    assert.are.same({ logins = 1, queued = 0, left_out = 0 }, reconcile())
     for _, since in ipairs({ os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + 3600), "2100-01-01" }) do
       local status, out, err = process.run(process.program(), { "reconcile", "--db", served.db,
         "--since", since }, { env = { PALENCA_API_KEY = "spec-key", PALENCA_BASE_URL = sandbox } })
@@ -169,6 +169,30 @@ describe("palenca reconcile", function()
     assert.are.equal("0", helper.query(served.db, "SELECT count(*) FROM reconciled"))
   end)
 
+  it("queues nothing of whoever was forgotten, nor of what was deleted since", function()
+    local function run(...)
+      local status, _, err = process.run(process.program(), { ... })
+      assert.are.equal(0, status, err)
+    end
+    serve("--redelivery-window", "0")
+    local accounts = log_in(3)
+    wait_handled(accounts)
+    local users = {}
+    for _, line in ipairs(helper.lines_of_json(helper.read_file(handled))) do
+      users[line.account] = line.user
+    end
+    run("forget", "--account", accounts[1], "--db", served.db)
+    assert.are.equal(0, served:stop())
+    run("forget", "--user", users[accounts[2]], "--db", served.db)
+    assert.are.same({ logins = 3, queued = 0, left_out = 0 }, reconcile("--since", "1h"))
+    helper.change_database(served.db, "UPDATE forgotten SET at = at - 3600000")
+    assert.are.same({ logins = 3, queued = 2, left_out = 0 }, reconcile("--since", "1h"))
+    run("events", "purge", "--older-than", "0", "--db", served.db)
+    assert.are.same({ logins = 3, queued = 0, left_out = 1 }, reconcile("--since", "1h"))
+    local since = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + 3600)
+    assert.are.same({ logins = 0, queued = 0, left_out = 0 }, reconcile("--since", since))
+  end)
+
   it("by serve keeps to the level of the log", function()
     assert.are.equal(0, serve():stop())
     local missed = log_in(1)
@@ -186,7 +210,7 @@ describe("palenca reconcile", function()
     local missed = log_in(2)
     ask("POST", "/sandbox/faults", { kind = "error", status = 404, code = "account_not_found",
       path = "/v1/accounts/" .. missed[1] })
-    assert.are.same({ logins = 2, queued = 1 }, reconcile())
+    assert.are.same({ logins = 2, queued = 1, left_out = 0 }, reconcile())
     serve()
     wait_handled({ missed[2] })
     assert.are.equal(0, served:stop())

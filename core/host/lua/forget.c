@@ -197,6 +197,17 @@ static int remove_some(lua_State *L) {
   return ok ? 1 : 3;
 }
 
+/* host.forget.remember(path, account's id | nil, user's id | nil) → true | nil, message */
+static int remember(lua_State *L) {
+  host_error error;
+  if (!event_store_forget_ids(luaL_checkstring(L, 1), luaL_optstring(L, 2, NULL),
+                              luaL_optstring(L, 3, NULL), &error)) {
+    return push_error(L, &error);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* host.forget.overwrite(path) → true | nil, message */
 static int overwrite(lua_State *L) {
   host_error error;
@@ -290,6 +301,7 @@ void lua_open_forget(lua_State *L) {
   static const luaL_Reg functions[] = {{"lower_priority", lower_priority},
                                        {"events", find_events},
                                        {"remove", remove_some},
+                                       {"remember", remember},
                                        {"overwrite", overwrite},
                                        {"search", search},
                                        {"search_compressed", search_compressed},

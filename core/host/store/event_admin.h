@@ -173,6 +173,11 @@ typedef struct {
 bool event_store_forget(const char *path, const event_forget *what, event_forget_report *report,
                         host_error *error);
 
+/* Remembers, by a part of a digest of it, that the id of an account or of a user was forgotten, so
+ * that no event is queued for a login of before; each may be NULL. */
+bool event_store_forget_ids(const char *path, const char *account_id, const char *user_id,
+                            host_error *error);
+
 /* Overwrites all that is left in the file of rows that were removed or moved, and in its log.
  * That is by itself no proof, and on disk after event_store_search only. */
 bool event_store_overwrite(const char *path, host_error *error);
@@ -250,13 +255,19 @@ bool event_store_restore(const char *file, const char *path, event_backup_progre
 
 typedef struct {
   const char *account_id;
+  const char *user_id; /* or NULL */
   const char *body;
+  int64_t began; /* when the login began, in Unix milliseconds */
   int64_t after; /* the id of an event after which it may have come */
 } event_queue_request;
 
+/* When the last login.success was received that was deleted since it was old, or by people but for
+ * event_store_forget: whether one of before has come is not known. 0: none was. */
+bool event_store_last_purged(const char *path, int64_t *received_at, host_error *error);
+
 /* Queues a `login.success` of which no webhook has come, unless one of that account has meanwhile,
- * or one was queued within a day; `*is_queued` says which. For a day, one that comes is a duplicate
- * of it. */
+ * one was queued within a day, or the account or the user was forgotten since the login began;
+ * `*is_queued` says whether. For a day, one that comes is a duplicate of it. */
 bool event_store_queue(const char *path, const event_queue_request *what, bool *is_queued,
                        host_error *error);
 
@@ -282,6 +293,7 @@ typedef struct {
   event_purge purge;               /* of a purge; a dry run reads only, also of one by a filter */
   event_filter filter;             /* of what concerns all that match it */
   event_forget forget;             /* of forgetting */
+  const char *user_id;             /* likewise, with `account_id`: whose ids to remember, or NULL */
   const char *file;                /* of a backup: what exists, and is written to */
   event_queue_request queue;
   bool is_alone; /* no process serves: no handler runs. Not in the request's line */

@@ -74,6 +74,19 @@ local function take_stored(db, found)
   return last
 end
 
+-- Takes those of which an event may have been deleted since; returns how many. This comes after what
+-- is stored was read: what was deleted before is known then.
+local function take_uncertain(db, found)
+  local purged, count = must(host.events.last_purged(db)), 0
+  for account, login in pairs(found) do
+    if login.began <= purged then
+      found[account] = nil
+      count = count + 1
+    end
+  end
+  return count
+end
+
 -- Nil of an account that was deleted meanwhile: there is nothing to be done for it.
 local function body_of(api, account, login)
   local user, err = api.accounts:user(account)
@@ -81,10 +94,11 @@ local function body_of(api, account, login)
     return nil
   end
   must(user, err)
+  local user_id = user.user_id or user.id
   return json.encode({
     webhook_url = "",
     data = {
-      user_id = user.user_id or user.id,
+      user_id = user_id,
       account_id = account,
       external_id = user.external_id,
       platform = login.platform,
@@ -92,7 +106,7 @@ local function body_of(api, account, login)
       webhook_action = ACTION,
     },
     reconciled = true,
-  })
+  }), user_id
 end
 
 --- Does it. Raises what fails: what was queued before stays so, and is not queued again.
@@ -100,14 +114,16 @@ end
 -- @tparam Client api
 -- @tparam number since Unix seconds: only logins that ended at or after that
 -- @tparam ?function on_progress called with how many accounts have been looked at, and of how many
--- @treturn table `logins`, how many succeeded; `queued`, for how many an event was
+-- @treturn table `logins`, how many succeeded; `queued`, for how many an event was; `left_out`, of
+-- how many it cannot be said any more, since events that were received after they began are deleted
 function reconcile.run(db, api, since, on_progress)
   local found, logins = successes(api, since)
-  local result = { logins = logins, queued = 0 }
+  local result = { logins = logins, queued = 0, left_out = 0 }
   if logins == 0 then
     return result
   end
   local last, accounts = take_stored(db, found), {}
+  result.left_out = take_uncertain(db, found)
   for account in pairs(found) do
     accounts[#accounts + 1] = account
   end
@@ -115,14 +131,23 @@ function reconcile.run(db, api, since, on_progress)
     return found[one].began < found[other].began
   end)
   for at, account in ipairs(accounts) do
-    local body = body_of(api, account, found[account])
-    local is_queued = body and must(host.events.queue(db, account, body, last))
+    local body, user_id = body_of(api, account, found[account])
+    local is_queued = body and must(host.events.queue(db, { account_id = account,
+      user_id = user_id, body = body, began = found[account].began, after = last }))
     result.queued = result.queued + (is_queued and 1 or 0)
     if on_progress then
       on_progress(at, #accounts)
     end
   end
   return result
+end
+
+--- What is said beside the counts.
+-- @tparam table result of `run`
+-- @treturn string empty if nothing was left out
+function reconcile.left_out_text(result)
+  return result.left_out == 0 and "" or ("; left out %d that began before the last deleted event "
+    .. "was received"):format(result.left_out)
 end
 
 --- Since when a service that starts has to look: ten minutes before the last event that it has, as

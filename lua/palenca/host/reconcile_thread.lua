@@ -29,8 +29,9 @@ return function(text)
     return reconcile.run(options.db, client.new({ on_attempt = on_attempt }), options.since)
   end)
   if ok then
-    program_log.line(("reconciled %d logins of the API: queued %d events"):format(result.logins,
-      result.queued), { event = "reconciled", logins = result.logins, queued = result.queued })
+    program_log.line(("reconciled %d logins of the API: queued %d events%s"):format(result.logins,
+      result.queued, reconcile.left_out_text(result)), { event = "reconciled",
+      logins = result.logins, queued = result.queued, left_out = result.left_out })
   elseif not is_stopped then
     program_log.line(("palenca: error: cannot reconcile: %s; 'palenca reconcile' can do it later")
       :format(tostring(result)), { event = "reconcile_failed", level = "error",

@@ -431,6 +431,14 @@ bool event_store_forget(const char *path, const event_forget *what, event_forget
   return ok;
 }
 
+bool event_store_forget_ids(const char *path, const char *account_id, const char *user_id,
+                            host_error *error) {
+  const event_admin_request request = {
+      .kind = EVENT_ADMIN_FORGET, .account_id = account_id, .user_id = user_id};
+  event_admin_report report;
+  return event_admin_run(path, &request, &default_timeouts, &report, error);
+}
+
 bool event_store_overwrite(const char *path, host_error *error) {
   const event_admin_request request = {.kind = EVENT_ADMIN_OVERWRITE};
   event_admin_report report;

@@ -8,6 +8,11 @@
 bool event_admin_forget(sqlite3 *db, const event_admin_request *request, event_admin_place *place,
                         event_admin_report *report) {
   const event_forget *what = &request->forget;
+  if (!place->has_started) {
+    place->has_started = true;
+    place->is_done = what->number_count + what->id_count == 0;
+    return event_forget_ids(db, request->account_id, request->user_id, clock_unix_ms());
+  }
   size_t at = place->next++;
   bool ok = true;
   if (at < what->number_count) {

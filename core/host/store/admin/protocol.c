@@ -118,13 +118,17 @@ bool event_admin_write_request(const event_admin_request *request,
   case EVENT_ADMIN_FORGET:
     add_list(&w, "events", forget->ids, forget->id_count);
     add_list(&w, "decisions", forget->numbers, forget->number_count);
+    add_text(&w, "account", request->account_id);
+    add_text(&w, "user", request->user_id);
     break;
   case EVENT_ADMIN_BACKUP:
     add_text(&w, "file", request->file);
     break;
   case EVENT_ADMIN_QUEUE:
-    add(&w, " after=%lld", (long long)request->queue.after);
+    add(&w, " after=%lld began=%lld", (long long)request->queue.after,
+        (long long)request->queue.began);
     add_text(&w, "account", request->queue.account_id);
+    add_text(&w, "user", request->queue.user_id);
     add_text(&w, "body", request->queue.body);
     break;
   case EVENT_ADMIN_REPLAY_MATCHING:
@@ -291,12 +295,17 @@ static bool read_request_fields(const char *fields, event_admin_request_line *re
   case EVENT_ADMIN_FORGET:
     return read_list(fields, "events", forget->ids, &forget->id_count) &&
            read_list(fields, "decisions", forget->numbers, &forget->number_count) &&
-           forget->id_count + forget->number_count > 0;
+           read_text(fields, "account", read->account_id, &request->account_id) &&
+           read_text(fields, "user", read->user_id, &request->user_id) &&
+           (forget->id_count + forget->number_count > 0 || request->account_id != NULL ||
+            request->user_id != NULL);
   case EVENT_ADMIN_BACKUP:
     return read_text(fields, "file", read->file, &request->file) && request->file != NULL;
   case EVENT_ADMIN_QUEUE:
     return read_number(fields, "after", &request->queue.after) &&
+           read_number(fields, "began", &request->queue.began) &&
            read_text(fields, "account", read->account_id, &request->queue.account_id) &&
+           read_text(fields, "user", read->user_id, &request->queue.user_id) &&
            read_text(fields, "body", read->body, &request->queue.body) &&
            request->queue.account_id != NULL && request->queue.body != NULL;
   case EVENT_ADMIN_REPLAY_MATCHING:

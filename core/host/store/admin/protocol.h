@@ -28,6 +28,7 @@ typedef struct {
   char action[EVENT_ADMIN_TEXT_MAX], account_id[EVENT_ADMIN_TEXT_MAX];
   char file[EVENT_ADMIN_TEXT_MAX], body[EVENT_ADMIN_TEXT_MAX];
   char platform[EVENT_ADMIN_TEXT_MAX], error[EVENT_ADMIN_TEXT_MAX];
+  char user_id[EVENT_ADMIN_TEXT_MAX];
 } event_admin_request_line;
 
 /* False: its texts are too long. */

@@ -2,6 +2,7 @@
 #include "parts.h"
 
 #include "clock.h"
+#include "store/sqlite/forget.h"
 #include "store/sqlite/reconciled.h"
 
 #include <string.h>
@@ -29,6 +30,7 @@ bool event_admin_queue(sqlite3 *db, const event_admin_request *request, event_ad
   int64_t now = clock_unix_ms();
   bool is = false;
   bool ok = is_known(db, what, now, &is) &&
+            (is || event_forget_is_after(db, what->account_id, what->user_id, what->began, &is)) &&
             (is || event_reconciled_put(db, what->account_id, what->body, strlen(what->body), now));
   report->purge.events = ok && !is;
   report->replay = ok && !is ? EVENT_REPLAYED : EVENT_UNFINISHED;

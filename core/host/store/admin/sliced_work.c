@@ -16,7 +16,7 @@
 #define OVERWRITE_MS 1                     /* of which there are many slices */
 #define BACKUP_MS 1                        /* likewise */
 
-#define TEXTS_MAX 9
+#define TEXTS_MAX 11
 
 struct event_admin {
   event_admin_request request;
@@ -46,6 +46,7 @@ static bool copy_request(event_admin *admin, const event_admin_request *request)
   event_admin_request *own = &admin->request;
   *own = *request;
   return copy_text(admin, &own->action) && copy_text(admin, &own->account_id) &&
+         copy_text(admin, &own->user_id) && copy_text(admin, &own->queue.user_id) &&
          copy_text(admin, &own->queue.account_id) && copy_text(admin, &own->queue.body) &&
          copy_text(admin, &own->filter.state) && copy_text(admin, &own->filter.action) &&
          copy_text(admin, &own->filter.account_id) && copy_text(admin, &own->filter.platform) &&

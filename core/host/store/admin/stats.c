@@ -130,3 +130,13 @@ bool event_store_count_states(const char *path, int64_t states[EVENT_STATES], ho
   event_file_close(&file);
   return ok;
 }
+
+bool event_store_last_purged(const char *path, int64_t *received_at, host_error *error) {
+  event_file file;
+  if (!event_file_open_to_read(&file, path, error)) {
+    return false;
+  }
+  bool ok = event_purge_last(file.db, received_at) || event_file_fail(&file, "read", error);
+  event_file_close(&file);
+  return ok;
+}

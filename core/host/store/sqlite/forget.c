@@ -2,6 +2,9 @@
 #include "forget.h"
 
 #include "ledger.h"
+#include "store/ledger/entry.h"
+
+#include <string.h>
 
 /* Of an event; itself is the last. A table that has more of an event has its statement here. */
 static const char *const removals[] = {
@@ -19,7 +22,7 @@ static bool run(sqlite3 *db, const char *text, int64_t id) {
   return ok;
 }
 
-bool event_forget_rows(sqlite3 *db, int64_t id) {
+static bool remove_rows(sqlite3 *db, int64_t id) {
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof removals / sizeof *removals; i++) {
     ok = run(db, removals[i], id);
@@ -57,11 +60,68 @@ bool event_forget_event(sqlite3 *db, int64_t id, bool is_alone, event_forget_rep
     report->running++;
     return true;
   }
-  bool ok = !found.is_there || event_forget_rows(db, id);
+  bool ok = !found.is_there || remove_rows(db, id);
   report->events += found.is_there;
   report->attempts += found.attempts;
   *was_unfinished = *was_unfinished || (found.is_there && found.state < EVENT_DONE);
   return ok;
+}
+
+/* ---- Who was forgotten ---- */
+
+/* An id is random, so that it cannot be guessed from a part of its SHA-256; NULL has 0, which no id
+ * has. */
+static bool digest_of(const char *id, int64_t *number) {
+  unsigned char digest[LEDGER_DIGEST_SIZE];
+  *number = 0;
+  if (id == NULL) {
+    return true;
+  }
+  if (!ledger_digest(id, strlen(id), digest)) {
+    return false;
+  }
+  uint64_t bits = 0;
+  for (int i = 0; i < 8; i++) {
+    bits = bits << 8 | digest[i];
+  }
+  *number = (int64_t)(bits >> 1 | 1);
+  return true;
+}
+
+static bool remember(sqlite3 *db, const char *id, int64_t now) {
+  int64_t digest;
+  sqlite3_stmt *statement = NULL;
+  bool ok = digest_of(id, &digest) &&
+            sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO forgotten(id, at) VALUES (?1, ?2)", -1,
+                               &statement, NULL) == SQLITE_OK &&
+            sqlite3_bind_int64(statement, 1, digest) == SQLITE_OK &&
+            sqlite3_bind_int64(statement, 2, now) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_DONE;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+bool event_forget_ids(sqlite3 *db, const char *account_id, const char *user_id, int64_t now) {
+  return (account_id == NULL || remember(db, account_id, now)) &&
+         (user_id == NULL || remember(db, user_id, now));
+}
+
+bool event_forget_is_after(sqlite3 *db, const char *account_id, const char *user_id, int64_t since,
+                           bool *is) {
+  int64_t account, user;
+  sqlite3_stmt *query = NULL;
+  int step = digest_of(account_id, &account) && digest_of(user_id, &user) &&
+                     sqlite3_prepare_v2(db,
+                                        "SELECT 1 FROM forgotten WHERE id IN (?1, ?2) AND at >= ?3",
+                                        -1, &query, NULL) == SQLITE_OK &&
+                     sqlite3_bind_int64(query, 1, account) == SQLITE_OK &&
+                     sqlite3_bind_int64(query, 2, user) == SQLITE_OK &&
+                     sqlite3_bind_int64(query, 3, since) == SQLITE_OK
+                 ? sqlite3_step(query)
+                 : SQLITE_ERROR;
+  *is = step == SQLITE_ROW;
+  (void)sqlite3_finalize(query);
+  return step == SQLITE_ROW || step == SQLITE_DONE;
 }
 
 bool event_forget_decision(sqlite3 *db, int64_t number, int64_t now, event_forget_report *report) {

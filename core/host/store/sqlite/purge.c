@@ -3,6 +3,7 @@
 
 #include "attempts.h"
 #include "database_file.h"
+#include "reconciled.h"
 #include "responses.h"
 
 #include <stdio.h>
@@ -65,8 +66,19 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
   return ok;
 }
 
+static const char remember_last[] =
+    "UPDATE purged SET received_at = last FROM (SELECT max(received_at) AS last" FROM_RANGE
+    " AND action = '" EVENT_RECONCILED_ACTION "') WHERE last > purged.received_at";
+
+bool event_purge_last(sqlite3 *db, int64_t *received_at) {
+  bool is_there = sqlite3_table_column_metadata(db, NULL, "purged", NULL, NULL, NULL, NULL, NULL,
+                                                NULL) == SQLITE_OK;
+  return event_file_read_integer(
+      db, is_there ? "SELECT received_at FROM purged" : EVENT_PURGE_FIRST_DONE, received_at);
+}
+
 bool event_purge_delete_range(sqlite3 *db, const event_purge_range *range) {
-  return event_responses_remove_range(db, range) &&
+  return run(db, remember_last, range, NULL) && event_responses_remove_range(db, range) &&
          run(db, "DELETE FROM attempts WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE FROM event_traces WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&

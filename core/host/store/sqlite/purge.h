@@ -22,11 +22,21 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
 /* The first event of a range, whenever it was received; 0: there is none. */
 bool event_purge_seek(sqlite3 *db, const event_purge_range *range, int64_t *id);
 
-/* Deletes them, in the caller's transaction. */
+/* Deletes them, in the caller's transaction, and remembers when the last login.success of them was
+ * received: of logins before that it cannot be said any more whether a webhook has come. */
 bool event_purge_delete_range(sqlite3 *db, const event_purge_range *range);
 
 /* The same, in a transaction of its own, which the caller rolls back after a failure. */
 bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events);
+
+/* Of a database of an earlier version: before its first event that is done, others may have been
+ * purged. */
+#define EVENT_PURGE_FIRST_DONE                                                                     \
+  "SELECT coalesce((SELECT received_at FROM events WHERE state = 3 ORDER BY id LIMIT 1), 0)"
+
+/* When the last login.success was received that a purge or the retention has deleted; 0: there is
+ * none. */
+bool event_purge_last(sqlite3 *db, int64_t *received_at);
 
 /* Frees up to `pages` pages; the file shrinks at the next checkpoint. `left`: whether there are
  * more. */

@@ -101,6 +101,22 @@ local function remove_found(data, counts, progress)
   return running
 end
 
+-- Reconciling must not bring back what is removed.
+local function remember_ids(data)
+  local function remember(account, user)
+    local ok, problem = host.forget.remember(data.db, account, user)
+    if not ok then
+      user_error("%s; nothing is removed", problem)
+    end
+  end
+  for _, account in ipairs(data.accounts) do
+    remember(account, nil)
+  end
+  if data.user_id then
+    remember(nil, data.user_id)
+  end
+end
+
 -- Until there is nothing: events may arrive meanwhile, and handlers may run.
 local function remove_all(data, counts, progress)
   local deadline = core.steady_time() + HANDLER_TIMEOUT
@@ -245,6 +261,8 @@ function forget.run(given)
   local data = person_data.new(given.db, given.user, given.account)
   local counts = { events = 0, attempts = 0, decisions = 0 }
   local progress = new_progress()
+  data:find() -- nothing is written to a database that cannot be read
+  remember_ids(data)
   remove_all(data, counts, progress)
   local found, read, texts = prove(data, counts, progress)
   if #found > 0 then

@@ -48,8 +48,8 @@ local function run(given)
   if given.json then
     output.json(result)
   else
-    output.line(("%s looked at: queued %s"):format(plural.count(result.logins, "login"),
-      plural.count(result.queued, "event")))
+    output.line(("%s looked at: queued %s%s"):format(plural.count(result.logins, "login"),
+      plural.count(result.queued, "event"), reconcile.left_out_text(result)))
   end
   return 0
 end

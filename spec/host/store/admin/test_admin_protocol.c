@@ -49,6 +49,32 @@ UNIT_TEST(test_requests_are_read_as_they_were_written) {
   assert_false(read.request.purge.dry_run);
 }
 
+UNIT_TEST(test_whose_login_it_is_is_read_as_it_was_written) {
+  event_admin_request_line read;
+  event_admin_request request = {.kind = EVENT_ADMIN_QUEUE,
+                                 .queue = {.account_id = "an account",
+                                           .user_id = "a user",
+                                           .body = "{\"data\": {}}",
+                                           .began = 1772323200000,
+                                           .after = 17958756650002}};
+  const event_queue_request *queue = &read.request.queue;
+  (void)there_and_back(&request, &read);
+  assert_string_equal(queue->account_id, "an account");
+  assert_string_equal(queue->user_id, "a user");
+  assert_string_equal(queue->body, "{\"data\": {}}");
+  assert_int_equal(queue->began, 1772323200000);
+  assert_int_equal(queue->after, 17958756650002);
+  request.queue.user_id = NULL;
+  assert_null(there_and_back(&request, &read).request.queue.user_id);
+  request = (event_admin_request){.kind = EVENT_ADMIN_FORGET, .account_id = "an account"};
+  assert_string_equal(there_and_back(&request, &read).request.account_id, "an account");
+  assert_null(read.request.user_id);
+  request = (event_admin_request){.kind = EVENT_ADMIN_FORGET, .user_id = "a user"};
+  assert_string_equal(there_and_back(&request, &read).request.user_id, "a user");
+  assert_int_equal(event_admin_read_request("palenca-admin 2 forget", &read),
+                   EVENT_ADMIN_LINE_MALFORMED);
+}
+
 UNIT_TEST(test_a_backup_and_its_progress_are_read_as_they_were_written) {
   event_admin_request_line read;
   const char *file = "/a folder/b=1.db.partial";

@@ -151,7 +151,7 @@ CLOSED_STORE_TEST(test_a_command_that_writes_migrates_as_well) {
   assert_int_equal(result, EVENT_REPLAYED);
 }
 
-#define WITHOUT_ATTEMPTS "DROP TABLE attempts;"
+#define WITHOUT_ATTEMPTS "DROP TABLE attempts; DROP TABLE forgotten; DROP TABLE purged;"
 #define WITHOUT_TRACES WITHOUT_ATTEMPTS "DROP TABLE event_traces;"
 #define WITHOUT_RECONCILED "DROP TABLE reconciled;"
 #define WITHOUT_RESPONSES WITHOUT_TRACES WITHOUT_RECONCILED "DROP TABLE event_responses;"
@@ -256,7 +256,8 @@ static bool see_no_attempt(void *context, const event_attempt *attempt) {
 STORE_TEST(test_version_7_is_read_as_it_is_and_gets_attempts) {
   int64_t id = put(f, "a");
   close_store(f);
-  execute(f, WITHOUT_ATTEMPTS "UPDATE events SET state = 3, attempts = 2, finished_at = 1;"
+  execute(f, WITHOUT_ATTEMPTS "UPDATE events SET state = 3, attempts = 2, finished_at = 1,"
+                              " received_at = 1772323200000;"
                               "PRAGMA user_version = 7;");
   event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX, .dry_run = true};
   event_purge_report report;
@@ -265,8 +266,12 @@ STORE_TEST(test_version_7_is_read_as_it_is_and_gets_attempts) {
   assert_true(event_store_attempts(f->path, id, see_no_attempt, NULL, &error));
   assert_true(event_store_purge(f->path, &what, &report, &error));
   assert_int_equal(report.events, 1);
+  int64_t last_purged = 0;
+  assert_true(event_store_last_purged(f->path, &last_purged, &error));
+  assert_int_equal(last_purged, 1772323200000); /* what was received before may have been */
   assert_int_equal(query(f, "PRAGMA user_version"), 7);
   open_store(f);
+  assert_int_equal(query(f, "SELECT received_at FROM purged"), 1772323200000);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_listed(f, NULL, "1 done 2 -\n");
   assert_true(event_store_attempts(f->path, id, see_no_attempt, NULL, &error));
