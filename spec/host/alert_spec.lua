@@ -1,6 +1,7 @@
 --- `--alert-url`: a signed POST about dead letters, whatever its receiver and the process do.
 local core = require("palenca.core")
 local helper = require("spec.host.helper")
+local http = require("spec.support.http")
 local process = require("spec.support.process")
 local uv = require("luv")
 
@@ -67,7 +68,8 @@ describe("palenca serve with --alert-url", function()
 
   it("posts once for all that die within the window, signed, without data of a person", function()
     local server = stage:server()
-    local served = serve(server.url .. "/alerts", { "--alert-window", "1" })
+    local served = serve(server.url .. "/alerts", { "--alert-window", "1", "--admin",
+      "127.0.0.1:0" })
     local started = uv.hrtime()
     post_dead(served, 1, 30)
     local count, alerts = wait_count(server, 30)
@@ -82,6 +84,15 @@ describe("palenca serve with --alert-url", function()
     assert.are.equal(events[1].id // 1, math.min(table.unpack(alert.events)) // 1)
     assert.is_nil(server.requests[1].body:find("dead1", 1, true))
     assert.are.equal(30 + #server.requests, #events)
+    local admin = served.stderr:match("metrics and health at (http://[%d.:]+)")
+    helper.ask_until(function() -- they are published once in a while
+      local states = {}
+      for line in http.request("GET", admin .. "/metrics").body:gmatch("palenca_events(%b{} %S+)") do
+        states[#states + 1] = line
+      end
+      return table.concat(states) == '{state="received"} 0{state="running"} 0{state="retry"} 0'
+        .. '{state="dead"} 30'
+    end, "the metrics to count 30 dead letters only")
     assert.are.equal(0, served:stop())
   end)
 

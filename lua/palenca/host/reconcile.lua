@@ -74,8 +74,8 @@ local function take_stored(db, found)
   return last
 end
 
--- Takes those of which an event may have been deleted since; returns how many. This comes after what
--- is stored was read: what was deleted before is known then.
+-- Takes those of which an event may have been deleted since; returns how many. This comes after
+-- what is stored was read: what was deleted before is known then.
 local function take_uncertain(db, found)
   local purged, count = must(host.events.last_purged(db)), 0
   for account, login in pairs(found) do

@@ -64,10 +64,14 @@ static bool open_alert(event_sql *sql, int64_t now) {
   alerts->count = 0;
   sql->added++;
   int64_t due = event_sql_stored_due(sql, alerts->id, now + alerts->window);
-  return run(sql,
-             "INSERT INTO events(id, action, account_id, state, attempts, replays, received_at,"
-             " due_at) VALUES (?1, '" EVENT_ALERT "', NULL, 2, 0, 0, ?2, ?3)",
-             (const int64_t[]){alerts->id, now, due}, NULL, 0);
+  bool ok = run(sql,
+                "INSERT INTO events(id, action, account_id, state, attempts, replays, received_at,"
+                " due_at) VALUES (?1, '" EVENT_ALERT "', NULL, 2, 0, 0, ?2, ?3)",
+                (const int64_t[]){alerts->id, now, due}, NULL, 0);
+  if (ok) {
+    event_sql_count_retry(sql, alerts->id, due);
+  }
+  return ok;
 }
 
 bool event_sql_add_to_alert(event_sql *sql, int64_t dead_id, int64_t now) {

@@ -87,6 +87,9 @@ bool event_sql_put_attempt(event_sql *sql, const event_finish *finish);
  * as it is stored. */
 void event_sql_count_finish(event_sql *sql, const event_finish *finish, int64_t due);
 
+/* Of an event that was stored as one that waits; `due` as it is stored. */
+void event_sql_count_retry(event_sql *sql, int64_t id, int64_t due);
+
 /* How the time of a retry is stored: as before the clock was set, if it is still to be moved. */
 int64_t event_sql_stored_due(const event_sql *sql, int64_t id, int64_t due);
 

@@ -119,6 +119,14 @@ static bool is_read_again(const event_sql *sql, const event_finish *finish, int6
                                              : finish->id > sql->learned_id;
 }
 
+void event_sql_count_retry(event_sql *sql, int64_t id, int64_t due) {
+  const event_finish as_finish = {.id = id, .kind = EVENT_OUTCOME_RETRY};
+  if (!is_read_again(sql, &as_finish, due)) {
+    sql->learned_count++;
+    sql->retries++;
+  }
+}
+
 void event_sql_count_finish(event_sql *sql, const event_finish *finish, int64_t due) {
   bool is_read = sql->learned > LEARN_RUNNING ||
                  (sql->learned == LEARN_RUNNING && finish->id <= sql->learned_id);
