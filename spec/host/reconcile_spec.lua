@@ -191,6 +191,26 @@ describe("palenca reconcile", function()
     assert.are.same({ logins = 3, queued = 0, left_out = 1 }, reconcile("--since", "1h"))
     local since = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + 3600)
     assert.are.same({ logins = 0, queued = 0, left_out = 0 }, reconcile("--since", since))
+
+    -- nothing else is left of an account, and the rest not for longer than it counts
+    local function count(text)
+      return helper.query(served.db, "SELECT count(*) FROM " .. text)
+    end
+    serve("--redelivery-window", "0")
+    helper.ask_until(function()
+      return count("events WHERE state = 3") == "2"
+    end, "both to be done")
+    assert.are.equal(0, served:stop())
+    run("events", "purge", "--older-than", "0", "--db", served.db)
+    assert.are.equal("2", count("reconciled"))
+    run("forget", "--account", accounts[1], "--db", served.db)
+    assert.are.equal("1", count("reconciled"))
+    helper.change_database(served.db, "UPDATE reconciled SET until = 1")
+    serve()
+    helper.ask_until(function()
+      return count("reconciled") .. count("forgotten") == "01" -- that of a moment ago
+    end, "the old marks to be deleted")
+    assert.are.equal(0, served:stop())
   end)
 
   it("by serve keeps to the level of the log", function()

@@ -171,6 +171,7 @@ static void run_maintenance(event_store *store) {
       [EVENT_MAINTENANCE_EVENTS] = "cannot delete old events from",
       [EVENT_MAINTENANCE_DECISIONS] = "cannot delete old decisions from",
       [EVENT_MAINTENANCE_RESPONSES] = "cannot delete old responses from",
+      [EVENT_MAINTENANCE_MARKS] = "cannot delete old marks from",
   };
   event_maintenance_task task;
   bool ok = event_maintenance_step(&store->maintenance, connection(store), is_idle, &task);

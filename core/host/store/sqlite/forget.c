@@ -2,15 +2,22 @@
 #include "forget.h"
 
 #include "ledger.h"
+#include "reconciled.h"
 #include "store/ledger/entry.h"
 
 #include <string.h>
+
+/* What was queued for an account may have been purged since. */
+#define WITHOUT_EVENT " AND NOT EXISTS (SELECT 1 FROM events WHERE id = reconciled.event)"
 
 /* Of an event; itself is the last. A table that has more of an event has its statement here. */
 static const char *const removals[] = {
     "DELETE FROM event_responses WHERE id = ?1", "DELETE FROM event_traces WHERE id = ?1",
     "DELETE FROM reconciled WHERE event = ?1",   "DELETE FROM attempts WHERE id = ?1",
-    "DELETE FROM bodies WHERE id = ?1",          "DELETE FROM events WHERE id = ?1",
+    "DELETE FROM reconciled WHERE account_id = (SELECT account_id FROM events WHERE id = ?1)"
+    WITHOUT_EVENT,
+    "DELETE FROM bodies WHERE id = ?1",
+    "DELETE FROM events WHERE id = ?1",
 };
 
 static bool run(sqlite3 *db, const char *text, int64_t id) {
@@ -102,7 +109,8 @@ static bool remember(sqlite3 *db, const char *id, int64_t now) {
 }
 
 bool event_forget_ids(sqlite3 *db, const char *account_id, const char *user_id, int64_t now) {
-  return (account_id == NULL || remember(db, account_id, now)) &&
+  return (account_id == NULL ||
+          (remember(db, account_id, now) && event_reconciled_remove(db, account_id))) &&
          (user_id == NULL || remember(db, user_id, now));
 }
 
@@ -124,9 +132,26 @@ bool event_forget_is_after(sqlite3 *db, const char *account_id, const char *user
   return step == SQLITE_ROW || step == SQLITE_DONE;
 }
 
+bool event_forget_delete_old(sqlite3 *db, int max, int64_t *deleted) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db,
+                               "DELETE FROM forgotten WHERE id IN (SELECT id FROM forgotten"
+                               " WHERE at <= (SELECT received_at FROM purged) LIMIT ?1)",
+                               -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_bind_int(statement, 1, max) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_DONE;
+  *deleted = ok ? sqlite3_changes(db) : 0;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
 bool event_forget_decision(sqlite3 *db, int64_t number, int64_t now, event_forget_report *report) {
   bool was_there;
-  bool ok = event_ledger_remove_data(db, number, now, &was_there);
+  bool ok = run(db,
+                "DELETE FROM reconciled WHERE account_id = (SELECT account_id FROM decision_data"
+                " WHERE number = ?1)" WITHOUT_EVENT,
+                number) &&
+            event_ledger_remove_data(db, number, now, &was_there);
   report->decisions += ok && was_there;
   return ok;
 }

@@ -3,8 +3,10 @@
 
 #include "clock.h"
 #include "common/metrics.h"
+#include "forget.h"
 #include "ledger.h"
 #include "purge.h"
+#include "reconciled.h"
 #include "responses.h"
 
 /* Ids in a step: half as many after one that took longer, twice as many after one that was short.
@@ -13,6 +15,7 @@
 #define MIN_RANGE 8
 #define MAX_DECISIONS 64 /* in a step */
 #define MAX_RESPONSES 8  /* likewise; they may have many pages */
+#define MAX_MARKS 64     /* likewise, of each kind */
 #define LONG_STEP_MS 4
 #define SHORT_STEP_MS 1
 #define SHRINK_PAGES 64 /* in a step */
@@ -41,6 +44,7 @@ void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db,
   *maintenance = (event_maintenance){.retention = retention->events,
                                      .decisions = {retention->decisions, now},
                                      .responses = {retention->responses, now},
+                                     .marks = {EVENT_RECONCILED_MS, now},
                                      .next_round = now,
                                      .next_step = now,
                                      .may_shrink = true,
@@ -85,6 +89,7 @@ int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle
   }
   next = sooner(maintenance, &maintenance->decisions, next);
   next = sooner(maintenance, &maintenance->responses, next);
+  next = sooner(maintenance, &maintenance->marks, next);
   int64_t now = clock_steady_ms();
   if (next == INT64_MAX) {
     return next;
@@ -156,6 +161,15 @@ static bool delete_old_decisions(sqlite3 *db, int64_t now, int64_t before, int64
 static bool delete_old_responses(sqlite3 *db, int64_t now, int64_t before, int64_t *deleted) {
   (void)now;
   return event_responses_delete_old(db, before, MAX_RESPONSES, deleted);
+}
+
+static bool delete_old_marks(sqlite3 *db, int64_t now, int64_t before, int64_t *deleted) {
+  int64_t reconciled = 0, forgotten = 0;
+  (void)before; /* they say themselves until when they count */
+  bool ok = event_reconciled_delete_old(db, now, MAX_MARKS, &reconciled) &&
+            event_forget_delete_old(db, MAX_MARKS, &forgotten);
+  *deleted = reconciled + forgotten;
+  return ok;
 }
 
 /* Some of the oldest, in a transaction; a round ends when no old one is left. */
@@ -253,6 +267,10 @@ bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is
   } else if (is_expiry_due(&maintenance->responses, now)) {
     *task = EVENT_MAINTENANCE_RESPONSES;
     ok = delete_expired(maintenance, db, &maintenance->responses, delete_old_responses);
+    ok = after_deletion(maintenance, db, ok);
+  } else if (is_expiry_due(&maintenance->marks, now)) {
+    *task = EVENT_MAINTENANCE_MARKS;
+    ok = delete_expired(maintenance, db, &maintenance->marks, delete_old_marks);
     ok = after_deletion(maintenance, db, ok);
   } else if (is_idle && maintenance->may_shrink) {
     /* While events come in they use the free pages. */

@@ -26,6 +26,7 @@ typedef struct {
   int64_t retention;      /* done events are deleted after this many milliseconds; 0: never */
   event_expiry decisions; /* the ledger's entries */
   event_expiry responses; /* those that were recorded */
+  event_expiry marks;     /* of reconciled accounts, and of forgotten ids */
   bool in_round;          /* from the oldest event to the first that is young */
   int64_t after;          /* where the round is */
   int64_t next_round, next_step; /* on the monotonic clock */
@@ -48,6 +49,7 @@ typedef enum {
   EVENT_MAINTENANCE_EVENTS,
   EVENT_MAINTENANCE_DECISIONS,
   EVENT_MAINTENANCE_RESPONSES,
+  EVENT_MAINTENANCE_MARKS,
   EVENT_MAINTENANCE_FILE, /* which does not fail */
   EVENT_MAINTENANCE_TASKS
 } event_maintenance_task;

@@ -34,6 +34,24 @@ bool event_reconciled_put(sqlite3 *db, const char *account_id, const char *body,
              account_id, now + EVENT_RECONCILED_MS, NULL, 0);
 }
 
+bool event_reconciled_remove(sqlite3 *db, const char *account_id) {
+  return run(db, "DELETE FROM reconciled WHERE account_id = ?1", account_id, 0, NULL, 0);
+}
+
+bool event_reconciled_delete_old(sqlite3 *db, int64_t now, int max, int64_t *deleted) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db,
+                               "DELETE FROM reconciled WHERE account_id IN (SELECT account_id"
+                               " FROM reconciled WHERE until <= ?1 LIMIT ?2)",
+                               -1, &statement, NULL) == SQLITE_OK;
+  (void)sqlite3_bind_int64(statement, 1, now);
+  (void)sqlite3_bind_int(statement, 2, max);
+  ok = ok && sqlite3_step(statement) == SQLITE_DONE;
+  *deleted = ok ? sqlite3_changes(db) : 0;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
 bool event_reconciled_until(sqlite3 *db, int64_t *until) {
   return event_file_read_integer(db, "SELECT coalesce(max(until), 0) FROM reconciled", until);
 }

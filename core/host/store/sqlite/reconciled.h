@@ -22,4 +22,10 @@ bool event_reconciled_until(sqlite3 *db, int64_t *until);
 /* The event that was queued for an account, and counts at this time; 0: there is none. */
 bool event_reconciled_find(sqlite3 *db, const char *account_id, int64_t now, int64_t *id);
 
+/* Removes what says that an event of an account was queued. False on failure, as above. */
+bool event_reconciled_remove(sqlite3 *db, const char *account_id);
+
+/* Removes up to `max` of what counts no more at this time, in a transaction. */
+bool event_reconciled_delete_old(sqlite3 *db, int64_t now, int max, int64_t *deleted);
+
 #endif
