@@ -56,16 +56,23 @@ local function successes(api, since)
   return found, count
 end
 
--- Takes those of which a webhook was stored since their login; returns the last id that was seen.
-local function take_stored(db, found)
-  local oldest, last = math.huge, 0
+local function oldest_of(found)
+  local oldest = math.huge
   for _, login in pairs(found) do
     oldest = math.min(oldest, login.began)
   end
+  return oldest
+end
+
+-- Takes those of which a webhook was stored since their login, as an event of the filter; returns
+-- the last id that was seen.
+local function take_stored(db, found, filter)
+  local last = 0
   must(host.events.list(db, { limit = 1 }, function(event)
     last = event.id
   end))
-  must(host.events.list(db, { action = ACTION, since = oldest }, function(event)
+  filter.action = ACTION
+  must(host.events.list(db, filter, function(event)
     local login = found[event.account_id]
     if login and event.received_at >= login.began then
       found[event.account_id] = nil
@@ -122,7 +129,7 @@ function reconcile.run(db, api, since, on_progress)
   if logins == 0 then
     return result
   end
-  local last, accounts = take_stored(db, found), {}
+  local last, accounts = take_stored(db, found, { since = oldest_of(found) }), {}
   result.left_out = take_uncertain(db, found)
   for account in pairs(found) do
     accounts[#accounts + 1] = account
@@ -130,11 +137,19 @@ function reconcile.run(db, api, since, on_progress)
   table.sort(accounts, function(one, other)
     return found[one].began < found[other].began
   end)
+  -- What has come since is read here, so that a process that serves has little to look at.
+  local function queue(account)
+    local login = found[account]
+    local body, user_id
+    if login then
+      body, user_id = body_of(api, account, login)
+      last = take_stored(db, found, { after = last })
+    end
+    return body and found[account] and must(host.events.queue(db, { account_id = account,
+      user_id = user_id, body = body, began = login.began, after = last }))
+  end
   for at, account in ipairs(accounts) do
-    local body, user_id = body_of(api, account, found[account])
-    local is_queued = body and must(host.events.queue(db, { account_id = account,
-      user_id = user_id, body = body, began = found[account].began, after = last }))
-    result.queued = result.queued + (is_queued and 1 or 0)
+    result.queued = result.queued + (queue(account) and 1 or 0)
     if on_progress then
       on_progress(at, #accounts)
     end

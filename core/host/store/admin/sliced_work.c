@@ -96,7 +96,8 @@ const event_admin_report *event_admin_progress(const event_admin *admin) {
 bool event_admin_changes_unfinished(const event_admin *admin) {
   event_admin_kind kind = admin->request.kind;
   return kind == EVENT_ADMIN_REPLAY || kind == EVENT_ADMIN_REPLAY_DEAD ||
-         kind == EVENT_ADMIN_REPLAY_MATCHING || kind == EVENT_ADMIN_QUEUE ||
+         kind == EVENT_ADMIN_REPLAY_MATCHING ||
+         (kind == EVENT_ADMIN_QUEUE && admin->report.purge.events > 0) ||
          admin->place.has_removed_unfinished;
 }
 

@@ -186,6 +186,17 @@ FULL_TEST(test_replays_and_purges_are_made_in_short_statements) {
   assert_cheap();
 }
 
+FULL_TEST(test_an_event_is_queued_after_a_look_at_the_others_in_short_statements) {
+  event_admin_request request = {.kind = EVENT_ADMIN_QUEUE,
+                                 .queue = {.account_id = "a29999", .body = "{}"}};
+  assert_int_equal(run_request(f, &request), 0); /* one of the last */
+  request.queue.account_id = "a new one";
+  assert_int_equal(run_request(f, &request), 1);
+  assert_int_equal(run_request(f, &request), 0);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE account_id = 'a new one'"), 1);
+  assert_cheap();
+}
+
 FULL_TEST(test_old_events_are_deleted_in_short_statements) {
   close_store(f);
   f->retention = 1;
