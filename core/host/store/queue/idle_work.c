@@ -129,8 +129,12 @@ static bool run_work(event_store *store) {
   *link = work->next;
   work->next = NULL;
   bool changes_unfinished = false;
-  event_admin_result result = work->slice(work->context, connection(store), &changes_unfinished);
-  store->watch.is_dead_known = false;
+  sqlite3 *db = connection(store);
+  int changes = sqlite3_total_changes(db);
+  event_admin_result result = work->slice(work->context, db, &changes_unfinished);
+  if (sqlite3_total_changes(db) != changes) {
+    store->watch.is_dead_known = false;
+  }
   if (changes_unfinished) {
     forget_order(store);
   }

@@ -1,5 +1,6 @@
 /* Tests of what statements cost on the loop: none goes through all events, however many there are.
  * SQLite counts the steps of each, and says how it goes about it. */
+#include "common/health.h"
 #include "host/store/hand_run.h"
 #include "store/admin/sliced_work.h"
 
@@ -23,6 +24,7 @@ typedef struct {
   char worst[256];
   char *texts[MAX_TEXTS]; /* of all tests, kept to the end */
   int count;
+  int dead_counts; /* how often the dead events were counted */
 } cost;
 
 static cost seen;
@@ -47,6 +49,7 @@ static int on_statement(unsigned kind, void *context, void *statement, void *tim
     seen.steps = steps;
     (void)snprintf(seen.worst, sizeof seen.worst, "%s", text);
   }
+  seen.dead_counts += strstr(text, "count(*)") != NULL && strstr(text, "state = 4") != NULL;
   add_text(text);
   return 0;
 }
@@ -195,6 +198,30 @@ FULL_TEST(test_an_event_is_queued_after_a_look_at_the_others_in_short_statements
   assert_int_equal(run_request(f, &request), 0);
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE account_id = 'a new one'"), 1);
   assert_cheap();
+}
+
+static event_admin_result change_nothing(void *context, struct sqlite3 *db,
+                                         bool *changes_unfinished) {
+  int *slices = context;
+  (void)changes_unfinished;
+  return db != NULL && --*slices > 0 ? EVENT_ADMIN_LATER : EVENT_ADMIN_DONE;
+}
+
+FULL_TEST(test_dead_events_are_counted_again_only_after_a_change) {
+  int slices = 30;
+  health_watch(true);
+  learn(f);
+  int before = seen.dead_counts;
+  assert_true(before > 0);
+  assert_true(event_store_run_admin(f->store, change_nothing, &slices));
+  learn(f);
+  learn(f);
+  assert_int_equal(slices, 0);
+  assert_int_equal(seen.dead_counts, before);
+  const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_DEAD};
+  assert_int_equal(run_request(f, &request), EACH);
+  assert_true(seen.dead_counts > before);
+  health_watch(false);
 }
 
 FULL_TEST(test_old_events_are_deleted_in_short_statements) {
