@@ -349,6 +349,37 @@ describe("palenca income and palenca decide", function()
       assert.truthy(err:find("goes with neither accounts nor --rows", 1, true), err)
     end)
 
+    it("goes on after an account with a row that is malformed", function()
+      local stage = helper.stage()
+      finally(function() stage:clear() end)
+      local bad, right = "00000000-0000-4000-8000-000000000001",
+        "00000000-0000-4000-8000-000000000002"
+      local server = stage:server(function(request)
+        local data = { account_id = right, platform = "uber", status = "success" }
+        local pagination
+        if request.path:find("/earnings/search", 1, true) then
+          data = { earnings = { { earning_date = "2026-03-01", currency = "mxn",
+            amount = request.path:find(bad, 1, true) and "x" or 10.5 } } }
+          pagination = { page = 1, items_per_page = 100, total_items = 1, total_pages = 1 }
+        elseif request.path:find("/platforms", 1, true) then
+          data = cjson.empty_array
+        end
+        request.respond(200, cjson.encode({ success = true, data = data,
+          pagination = pagination }))
+      end)
+      local file = process.write_file(directory .. "/two.txt", bad .. "\n" .. right .. "\n")
+      for name, format in pairs({ income = "jsonl", report = "html" }) do
+        local out_directory = directory .. "/malformed-" .. name
+        local status, out, err = palenca({ name, "--accounts-file", file, "--out", out_directory,
+          "--as-of", LAST }, { env = { PALENCA_API_KEY = "k", PALENCA_BASE_URL = server.url } })
+        assert.are.equal(1, status)
+        assert.truthy(out:find("^1 of 2 accounts are in "), out .. err)
+        assert.truthy(err:find("^palenca: account " .. bad:gsub("%-", "%%-")
+          .. ": [^\n]*rows%[1%]%.amount: expected a finite number[^\n]*\n"), err)
+        assert.truthy(helper.read_file(out_directory .. "/" .. right .. "." .. format))
+      end
+    end)
+
     it("fails with one line at an account that does not exist, and at a wrong key", function()
       local nobody = "00000000-0000-4000-8000-000000000000"
       for problem, env in pairs({

@@ -100,8 +100,10 @@ function api_command.read_rows(search)
     report.total_items and ("%d"):format(report.total_items) or "unknown")
 end
 
--- Removes the position in this program's code from an error's text.
-local function without_position(problem)
+--- Removes the position in this program's code from an error's text.
+-- @param problem
+-- @treturn string
+function api_command.without_position(problem)
   return (tostring(problem):gsub("^palenca/[%w_/]+%.lua:%d+: ", ""))
 end
 
@@ -132,7 +134,7 @@ function api_command.run(name, problem, body)
     error(result, 0)
   elseif not ok then
     program_log.problem(errors.is(result) and api_command.describe(result)
-      or without_position(result))
+      or api_command.without_position(result))
     return FAILED
   end
   return result

@@ -82,8 +82,10 @@ end
 
 local function file_of(given, api)
   local result, accounts, details = income_input.read(given, api)
-  local row = row_of(result, accounts[1], details[accounts[1].account])
-  return (given.csv and csv_of(row) or rows_format.json(row)) .. "\n"
+  return income_input.compute(given, function()
+    local row = row_of(result, accounts[1], details[accounts[1].account])
+    return (given.csv and csv_of(row) or rows_format.json(row)) .. "\n"
+  end)
 end
 
 local function run_many(given)

@@ -263,6 +263,31 @@ end
 
 -- ---- the income ------------------------------------------------------------------------
 
+-- What is wrong with what the API has of an account, other than an error of the API.
+local Malformed = {}
+Malformed.__index = Malformed
+
+function Malformed:__tostring()
+  return self.text
+end
+
+--- Calls a function of what was read of an account, without the API. What it raises is wrong with
+-- that account: if it is one of many, the next one may be right.
+-- @tparam table given the parsed options, or those of @{of_one}
+-- @tparam function body
+-- @param ... its arguments
+-- @return what it returns
+function income_input.compute(given, body, ...)
+  if not given.is_one_of_many then
+    return body(...)
+  end
+  local ok, result = pcall(body, ...)
+  if not ok then
+    error(setmetatable({ text = api_command.without_position(result) }, Malformed), 0)
+  end
+  return result
+end
+
 --- The first day that is read, unless it is set.
 -- @tparam string last the last day
 -- @treturn string
@@ -311,9 +336,10 @@ function income_input.read(given, api)
     local first = given.since or income_input.first_day(last)
     accounts, details = read_accounts(given, api or api_command.logging_client(given), first, last)
   end
-  local stream = income.merge(accounts)
-  return income.analyze(stream, { as_of = last, start_date = given.since }), accounts,
-    details or {}
+  local result = income_input.compute(given, function()
+    return income.analyze(income.merge(accounts), { as_of = last, start_date = given.since })
+  end)
+  return result, accounts, details or {}
 end
 
 --- Logs what must be known of the accounts beside their income.
@@ -364,12 +390,13 @@ end
 --- Calls a function that reads an account. What the rule or the disk has is raised.
 -- @tparam function body
 -- @param ... its arguments
--- @return what it returns; or nil and the API's error, if the account cannot be read
+-- @return what it returns; or nil and what is wrong with the account: the API's error, or what
+-- @{compute} has met
 function income_input.try(body, ...)
   local ok, result = pcall(body, ...)
   if ok then
     return result
-  elseif errors.is(result) then
+  elseif errors.is(result) or getmetatable(result) == Malformed then
     return nil, result
   end
   error(result, 0)

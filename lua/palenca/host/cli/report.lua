@@ -65,23 +65,27 @@ end
 local function page_of(given, decide, api)
   local result, accounts, details = income_input.read(given, api)
   local words = words_of[given.lang]
-  local people, owners, facts = workers.of(read_profiles(given, accounts, api), given.unmask)
-  return page({
-    language = given.lang,
-    income = result,
-    verdict = decide and decide(result),
-    accounts = accounts,
-    workers = people,
-    owners = owners,
-    facts = facts,
-    has_profiles = not given.rows,
-    details = details,
-    platform_names = platform_names(api),
-    is_masked = not given.unmask and not given.rows,
-    source = given.rows and words.of_file:format(given.rows)
-      or words.of_api:format(tostring(api):match("%S+$")),
-    made_at = os.date("!%Y-%m-%d %H:%M UTC"),
-  })
+  local profiles, names = read_profiles(given, accounts, api), platform_names(api)
+  local verdict = decide and decide(result)
+  return income_input.compute(given, function()
+    local people, owners, facts = workers.of(profiles, given.unmask)
+    return page({
+      language = given.lang,
+      income = result,
+      verdict = verdict,
+      accounts = accounts,
+      workers = people,
+      owners = owners,
+      facts = facts,
+      has_profiles = not given.rows,
+      details = details,
+      platform_names = names,
+      is_masked = not given.unmask and not given.rows,
+      source = given.rows and words.of_file:format(given.rows)
+        or words.of_api:format(tostring(api):match("%S+$")),
+      made_at = os.date("!%Y-%m-%d %H:%M UTC"),
+    })
+  end)
 end
 
 -- ---- one page --------------------------------------------------------------------------
