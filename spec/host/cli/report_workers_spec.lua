@@ -53,6 +53,21 @@ describe("the persons of a report", function()
     assert.are.same({ list[1], list[2] }, { owners.a, owners.b })
   end)
 
+  it("are one for any number that is the same, in capitals or not, and before any name", function()
+    local rfc = { name = "RFC", value = "XAXX010101AB1" }
+    local lower = { name = "rfc", value = "xaxx010101ab1" }
+    local other = { name = "RFC", value = "XAXX010101AB2" }
+    for _, ids in ipairs({ { curp, other }, { other, curp }, { lower } }) do
+      local list = workers.of({ profile("a", "Ana", "García", { rfc, curp }),
+        profile("b", "Eva", "Lopez", ids) })
+      assert.are.equal(1, #list)
+      assert.are.equal(ids[1] == lower and 2 or 3, #list[1].ids)
+    end
+    local list, owners = workers.of({ profile("a", "Ana", "Lopez", { nss }),
+      profile("b", "Eva", "Lopez", { curp }), profile("c", "Ana", "Lopez", { curp }) })
+    assert.are.same({ list[1], list[2], list[2] }, { owners.a, owners.b, owners.c })
+  end)
+
   it("are compared by name if no kind of number is common", function()
     assert.are.equal(1, count(profile("a", "Ana", "Lopez", { curp }),
       profile("b", "ANA", "LOPEZ", { nss }), profile("c", "ana", "lopez")))

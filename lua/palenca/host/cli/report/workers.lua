@@ -52,18 +52,29 @@ local function is_empty(profile, ids)
   return #ids == 0 and not name_of(profile) and not text_of(profile.birthday)
 end
 
--- A number of a kind that both have decides, else the name, whose capitals each platform writes as
--- it likes.
-local function is_same(person, ids, name)
-  local has_common = false
+-- Of a person, the numbers of the same kind; nil: there is none.
+local function numbers_like(person, id)
+  return person.numbers[key_of(id.name)]
+end
+
+local function has_same_number(person, ids)
   for _, id in ipairs(ids) do
-    local numbers = person.numbers[id.name]
-    if numbers and numbers[id.number] then
+    local numbers = numbers_like(person, id)
+    if numbers and numbers[key_of(id.number)] then
       return true
     end
-    has_common = has_common or numbers ~= nil
   end
-  return not has_common and (person.has_name[key_of(name)] or false)
+  return false
+end
+
+-- Numbers of a kind that both have are different ones then.
+local function has_same_name(person, ids, name)
+  for _, id in ipairs(ids) do
+    if numbers_like(person, id) then
+      return false
+    end
+  end
+  return person.has_name[key_of(name)] or false
 end
 
 -- Appends a text to a list unless it is there.
@@ -79,10 +90,10 @@ local function add(person, ids, name, born, unmask)
   add_text(person.names, person.has_name, name)
   add_text(person.births, person.has_birth, born)
   for _, id in ipairs(ids) do
-    local numbers = person.numbers[id.name] or {}
-    person.numbers[id.name] = numbers
-    if not numbers[id.number] then
-      numbers[id.number] = true
+    local numbers = numbers_like(person, id) or {}
+    person.numbers[key_of(id.name)] = numbers
+    if not numbers[key_of(id.number)] then
+      numbers[key_of(id.number)] = true
       table.insert(person.ids, { name = id.name,
         value = unmask and id.number or mask(id.number) })
     end
@@ -97,10 +108,14 @@ local function new_person()
   return { names = {}, has_name = {}, births = {}, has_birth = {}, numbers = {}, ids = {} }
 end
 
+-- Any number that is the same decides; without one the name, if no number is another one. Each
+-- platform writes capitals as it likes.
 local function find(people, ids, name)
-  for _, person in ipairs(people) do
-    if is_same(person, ids, name) then
-      return person
+  for _, has_same in ipairs({ has_same_number, has_same_name }) do
+    for _, person in ipairs(people) do
+      if has_same(person, ids, name) then
+        return person
+      end
     end
   end
 end
