@@ -140,6 +140,20 @@ static void remove_started(const char *path) {
   (void)unlink(name);
 }
 
+/* Whoever has come to serve from there meanwhile holds the lock, or has left a database. */
+static bool put_in_place(event_backup_file *file, host_error *error) {
+  int lock = event_lock_take_place(file->name, file->partial, "palenca events", error);
+  if (lock < 0) {
+    return false;
+  }
+  if (!is_present(file->name, "")) {
+    remove_started(file->name);
+  }
+  bool ok = event_backup_file_keep(file, error);
+  event_lock_release(lock);
+  return ok;
+}
+
 bool event_store_restore(const char *from, const char *path, event_backup_progress progress,
                          void *context, event_restore_report *report, host_error *error) {
   restore_run run = {.progress = progress, .context = context, .report = report, .error = error};
@@ -149,11 +163,7 @@ bool event_store_restore(const char *from, const char *path, event_backup_progre
     return false;
   }
   bool ok = copy(&run, from, file.partial) && event_backup_file_complete(&file, error) &&
-            prepare(&run, from, file.partial);
-  if (ok) {
-    remove_started(file.name);
-    ok = event_backup_file_keep(&file, error);
-  }
+            prepare(&run, from, file.partial) && put_in_place(&file, error);
   event_backup_file_close(&file);
   return ok;
 }

@@ -11,14 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int event_lock_open_beside(const char *path, const char *suffix, mode_t mode) {
+/* With the permissions and the owner of `like`. */
+static int open_beside(const char *path, const char *suffix, const char *like, mode_t mode) {
   char name[PATH_MAX];
   struct stat database, own;
   if (snprintf(name, sizeof name, "%s%s", path, suffix) >= (int)sizeof name) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  if (stat(path, &database) != 0) {
+  if (stat(like, &database) != 0) {
     return -1;
   }
   int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, database.st_mode & mode);
@@ -28,6 +29,10 @@ int event_lock_open_beside(const char *path, const char *suffix, mode_t mode) {
     return -1;
   }
   return file;
+}
+
+int event_lock_open_beside(const char *path, const char *suffix, mode_t mode) {
+  return open_beside(path, suffix, path, mode);
 }
 
 /* What cannot be written is missing in a message. */
@@ -62,7 +67,11 @@ static bool is_in_place(int lock, const char *path) {
 }
 
 int event_lock_take(const char *path, const char *role, host_error *error) {
-  int lock = event_lock_open_beside(path, "-lock", 0600);
+  return event_lock_take_place(path, path, role, error);
+}
+
+int event_lock_take_place(const char *path, const char *like, const char *role, host_error *error) {
+  int lock = open_beside(path, "-lock", like, 0600);
   if (lock < 0) {
     (void)host_error_set(error, HOST_FAILED, "cannot open %s-lock: %s", path, strerror(errno));
     return -1;

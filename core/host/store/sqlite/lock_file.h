@@ -16,6 +16,9 @@
  * with the reason in `error`: HOST_HELD if it is another process. */
 int event_lock_take(const char *path, const char *role, host_error *error);
 
+/* The same before there is a database: `like` is a file that is going to be it. */
+int event_lock_take_place(const char *path, const char *like, const char *role, host_error *error);
+
 /* Whether no process holds the lock of a database, which need not exist; else, HOST_HELD. */
 bool event_lock_is_free(const char *path, host_error *error);
 
