@@ -147,15 +147,22 @@ static void fail(palenca_engine *engine, call *one, palenca_kind kind, const cha
   complete(engine, one, &outcome, &meta);
 }
 
-static void expire_list(palenca_engine *engine, call_list *list, int64_t now) {
+#define PASSED "the deadline passed while waiting "
+
+static void expire_list(palenca_engine *engine, call_list *list, const char *message, int64_t now) {
   for (call *one = list->first, *next; one != NULL; one = next) {
     next = one->next;
     if (one->deadline <= now) {
-      fail(engine, one, PALENCA_TIMEOUT, "the deadline passed while waiting for the rate limit");
+      fail(engine, one, PALENCA_TIMEOUT, message);
     } else {
       expire_no_later(engine, one->deadline);
     }
   }
+}
+
+static bool has_room(const palenca_engine *engine, int priority) {
+  size_t spare = priority == PRIORITY_LOW ? engine->max_in_flight / SPARE_PART : 0;
+  return engine->in_flight < engine->max_in_flight - spare;
 }
 
 /* What is being sent has its deadline as its timeout. */
@@ -164,10 +171,14 @@ static void expire(palenca_engine *engine, int64_t now) {
     return;
   }
   engine->expiry = INT64_MAX;
-  expire_list(engine, &engine->waiting, now);
+  expire_list(engine, &engine->waiting, PASSED "to try again", now);
   for (send_queue *one = engine->send_queues; one != NULL; one = one->next) {
     for (int priority = 0; priority < PRIORITIES; priority++) {
-      expire_list(engine, &one->queues[priority].calls, now);
+      priority_queue *queue = &one->queues[priority];
+      bool is_limited = queue->blocked_until > now || has_room(engine, priority);
+      expire_list(engine, &queue->calls,
+                  is_limited ? PASSED "for the rate limit" : PASSED "for other requests to end",
+                  now);
     }
   }
 }
@@ -283,11 +294,6 @@ static void start(palenca_engine *engine, call *one, int64_t now) {
   } else {
     fail(engine, one, failed.error.kind, failed.error.message);
   }
-}
-
-static bool has_room(const palenca_engine *engine, int priority) {
-  size_t spare = priority == PRIORITY_LOW ? engine->max_in_flight / SPARE_PART : 0;
-  return engine->in_flight < engine->max_in_flight - spare;
 }
 
 static void start_queue(palenca_engine *engine, send_queue *from, int priority, int64_t now) {

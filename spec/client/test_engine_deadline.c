@@ -50,6 +50,19 @@ ENGINE_TEST(test_a_call_that_waits_for_its_turn_ends_with_the_deadline) {
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
+ENGINE_TEST(test_a_call_that_waits_for_another_to_end_says_so) {
+  start_with(f, SCRIPT(SILENCE), &(palenca_engine_options){NULL, 1});
+  palenca_request request = limited(f, "a", 100);
+  uint64_t sent = submit(f->engine, &request);
+  request.deadline_ms = 30;
+  (void)submit(f->engine, &request);
+  palenca_result *result = wait_result(f->engine);
+  assert_string_equal(result->error.message,
+                      "the deadline passed while waiting for other requests to end");
+  assert_failed(result, PALENCA_TIMEOUT, 0);
+  assert_true(palenca_engine_cancel(f->engine, sent));
+}
+
 ENGINE_TEST(test_a_deadline_far_off_changes_nothing) {
   START(f, RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
         RESPONSE(OK_RESPONSE));
