@@ -96,6 +96,9 @@ int64_t event_sql_stored_due(const event_sql *sql, int64_t id, int64_t due);
 /* Records why the last statement failed; returns false. */
 bool event_sql_record_failure(event_sql *sql);
 
+/* The same of what is not SQLite's. */
+bool event_sql_fail_memory(event_sql *sql);
+
 /* Ends a use of a statement whose last step had this result; false, with the reason noted, if that
  * was a failure. The reason is noted before the reset, and parameters point into memory of the
  * caller's. */

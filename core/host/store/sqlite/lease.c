@@ -7,10 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool no_memory(event_sql *sql) {
-  return host_error_set(&sql->error, HOST_FAILED, "out of memory");
-}
-
 static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
   return ready_queue_key(sql->order, (const char *)sqlite3_column_text(row, column));
 }
@@ -154,7 +150,7 @@ static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
                           .account = key_of(sql, statement, 6)};
     if (!lease_row(sql, statement, event.account, list, &event.limit_index)) {
       (void)event_sql_end_use(sql, statement, SQLITE_ROW);
-      return no_memory(sql);
+      return event_sql_fail_memory(sql);
     }
     if (event.limit_index >= 0) {
       parked[parked_count++] = event;
@@ -195,7 +191,7 @@ static bool collect_received(event_sql *sql, grant_list *list) {
       event_sql_changed_order(sql, ready_queue_end(sql->order, event.account));
     }
     if (!event_sql_end_use(sql, statement, step) || !has_memory) {
-      return has_memory ? false : no_memory(sql);
+      return has_memory ? false : event_sql_fail_memory(sql);
     }
     if (event.limit_index >= 0) {
       parked_count++;
@@ -214,7 +210,7 @@ static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
     const event_trace none = {NULL, NULL};
     event_grant *grant = new_grant(-timer->id, "", &none, timer->name, strlen(timer->name));
     if (!append(list, grant)) {
-      return no_memory(sql);
+      return event_sql_fail_memory(sql);
     }
     if (!event_timers_start(timer, sql->file.db, now)) {
       return event_sql_record_failure(sql);

@@ -61,7 +61,7 @@ static bool learn_rows(event_sql *sql, const char *text, int64_t until, int *end
     }
   }
   if (!has_memory) {
-    (void)host_error_set(&sql->error, HOST_FAILED, "out of memory");
+    (void)event_sql_fail_memory(sql);
   } else if (code != SQLITE_DONE && code != SQLITE_ROW) {
     has_memory = event_sql_record_failure(sql);
   }

@@ -85,6 +85,11 @@ bool event_sql_record_failure(event_sql *sql) {
   return event_file_reason(sql->file.db, &sql->error);
 }
 
+bool event_sql_fail_memory(event_sql *sql) {
+  sql->failure = EVENT_FAILURE_OTHER;
+  return host_error_set(&sql->error, HOST_FAILED, "out of memory");
+}
+
 bool event_sql_end_use(event_sql *sql, sqlite3_stmt *statement, int step) {
   bool ok = step == SQLITE_DONE || step == SQLITE_ROW || event_sql_record_failure(sql);
   (void)sqlite3_reset(statement);
