@@ -311,6 +311,14 @@ def second_account(rng, case, rows):
                             "platform": rng.choice(PLATFORMS), "warning": None})
 
 
+def unknown_account(rng, case, rows):
+    """A second account, itself with about one day in four unknown, beside days with income."""
+    as_of = date.fromisoformat(case["options"]["as_of"])
+    own = [dict(one, currency=rows[0]["currency"]) for one in at_unknown(rng, as_of)]
+    case["streams"].append({"rows": own, "report": report_of(own), "account": rng.choice(("a1", "a3", None)),
+                            "platform": case["streams"][0]["platform"], "warning": None})
+
+
 def same_account(rng, case, rows):
     """A second search of the account that covers a part of the first."""
     own = [dict(one) for one in rng.sample(rows, rng.randrange(len(rows) + 1))]
@@ -362,7 +370,7 @@ def allow_incomplete(rng, case, rows):
 
 # in the order in which they are applied: what reads rows before what makes them unreadable
 ROW_CHANGES = (duplicate_rows, differ_in_case, same_amount, own_field, conflict, second_currency,
-               odd_currency, extreme_amount, second_account, same_account, earlier_as_of, later_as_of, start_date, shuffle,
+               odd_currency, extreme_amount, second_account, unknown_account, same_account, earlier_as_of, later_as_of, start_date, shuffle,
                newest_first, invalid_date, invalid_amount, no_rows)
 CASE_CHANGES = (invalid_as_of, no_report, incomplete, warning, other_rule, allow_incomplete,
                 invalid_rule, invalid_request)

@@ -284,11 +284,27 @@ def put_figures(result, figures, currency):
 
 # Platforms and problems
 
-def platforms_of(streams, rows, currency):
+def uncounted(rows, days):
+    """How many rows without an amount are of days that another row makes known."""
+    return sum(1 for row in rows if row.amount is None and row.day not in days.unknown)
+
+
+def lacks_amounts(given, start, as_of, inside):
+    """Whether the days of one account, as if there were no other, are too unknown."""
+    for account in {row.account for row in given}:
+        own = [[row for row in rows if row.account == account] for rows in (given, inside)]
+        days = days_of(own[0], start, as_of, own[1])
+        if too_unknown(days.window, days.unknown):
+            return True
+    return False
+
+
+def platforms_of(streams, rows, days, currency):
     platforms = {}
     for name in {stream["platform"] for stream in streams if stream.get("platform")}:
         own = [row for row in rows if row.platform == name]
-        platforms[name] = {"active_days": len(active_days_of(own))}
+        platforms[name] = {"active_days": len(active_days_of(own)),
+                           "uncounted_rows": uncounted(own, days)}
         if currency:
             put_money(platforms[name], "total", sum(row.amount or 0 for row in own), currency)
     return platforms
@@ -359,7 +375,8 @@ def analyze(streams, options):
         ("no_rows", not rows), ("future_rows", any(row.day > as_of for row in given)),
         ("mixed_currencies", len(currencies) > 1), ("unknown_currency", nameless),
         ("conflicting_days", has_conflict(rows)),
-        ("unknown_amounts", too_unknown(days.window, days.unknown))])
+        ("unknown_amounts", too_unknown(days.window, days.unknown)
+         or lacks_amounts(given, start, as_of, inside))])
     withheld = "incomplete" in income["problems"] and options.get("allow_incomplete") is not True
 
     problem = money_problem(rows, currencies, nameless)
@@ -371,9 +388,10 @@ def analyze(streams, options):
     put_figures(income, figures, currency)
     sums = None if problem else sums_by_day(rows)
     day_figures(income, rows, days, active)
+    income["uncounted_rows"] = uncounted(rows, days)
     figures["regularity"] = add_weeks(income, rows, days, active, sums, currency)
     income["months"] = months_of(days, active, sums, currency)
-    income["platforms"] = platforms_of(streams, rows, currency)
+    income["platforms"] = platforms_of(streams, rows, days, currency)
     if len(currencies) > 1:
         income["by_currency"] = {name: {"unknown": {}} for name in currencies}
         for name, own in income["by_currency"].items():

@@ -109,6 +109,23 @@ class Expected(unittest.TestCase):
         self.assertEqual(income["income_30d"], "15000.00")
         self.assertEqual(verdict["outcome"], "undecidable")
 
+    def test_an_account_without_amounts_beside_a_steady_one(self):
+        for unknown, problems in ((22, []), (23, ["unknown_amounts"])):
+            steady = daily("2026-01-01", "2026-03-31", 500)
+            other = daily("2026-01-01", "2026-03-31", 10)
+            for r in other[-unknown:]:
+                r["amount"] = None
+            streams = [{"rows": rows, "report": {"complete": True}, "account": name, "platform": name}
+                       for name, rows in (("a", steady), ("b", other))]
+            result = reference.respond({"streams": streams, "options": {"as_of": "2026-03-31"},
+                                        "rule": {"version": "1"}, "request": {"installment": 1}})
+            income = result["income"]
+            self.assertEqual((income["unknown_days"], income["uncounted_rows"]), (0, unknown))
+            self.assertEqual([income["platforms"][name]["uncounted_rows"] for name in "ab"], [0, unknown])
+            self.assertEqual(income["income_90d"], f"{90 * 500 + (90 - unknown) * 10}.00")
+            self.assertEqual(income["problems"], problems)
+            self.assertEqual(result["verdict"]["outcome"], "undecidable" if problems else "approve")
+
     def test_weekends_on_every_date(self):
         for n in range(365):
             last = date(2026, 1, 1) + timedelta(n)

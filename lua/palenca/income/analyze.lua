@@ -82,12 +82,29 @@ local function find_weeks(history)
   return weeks, is_enough and left_out > 0 and "unknown_amounts" or "insufficient_history"
 end
 
+-- The days observed of a history or account; those of them that are averaged.
+local function days_of(rows, limit)
+  local observed = min(rows.first_index, limit)
+  return observed, min(max(30, min(90, observed)), observed)
+end
+
+-- Whether an account by itself lacks the amounts of more than one in four of the days that would be
+-- averaged. Beside others its days would pass for idle ones.
+local function lacks_amounts(history)
+  for _, account in ipairs(history.accounts) do
+    local _, in_window = days_of(account, history.limit)
+    if figures.is_unknown(account, 1, in_window) then
+      return true
+    end
+  end
+  return false
+end
+
 local function read_history(accounts, last, start)
   local history = ledger.enter(accounts, last, start)
   history.last = last
-  history.observed = min(history.first_index, history.limit)
-  history.window = max(30, min(90, history.observed))
-  history.in_window = min(history.window, history.observed)
+  history.observed, history.in_window = days_of(history, history.limit)
+  history.window = max(30, history.in_window)
   history.window_unknown = figures.unknown_days(history, 1, history.in_window)
   history.is_window_unknown = 4 * history.window_unknown > history.in_window
   history.weeks, history.weeks_reason = find_weeks(history)
@@ -224,11 +241,23 @@ local function list_months(history, all, series)
   return list(months)
 end
 
+-- Of a platform, or of all accounts.
+local function uncounted_rows(history, platform)
+  local count = 0
+  for _, account in ipairs(history.accounts) do
+    if not platform or account.platform == platform then
+      count = count + account.uncounted
+    end
+  end
+  return count
+end
+
 local function platforms_of(history, series)
   local platforms = {}
   for name, by_currency in pairs(history.platforms) do
     local all = list_series(by_currency)
-    local platform = { active_days = count_active(all, 1, history.observed) }
+    local platform = { active_days = count_active(all, 1, history.observed),
+      uncounted_rows = uncounted_rows(history, name) }
     if series then
       local own = by_currency[series.currency]
       figures.put_money(platform, "total", series, 0)
@@ -270,7 +299,7 @@ local function list_problems(history, accounts)
     { "mixed_currencies", history.is_mixed },
     { "unknown_currency", history.has_unknown_currency },
     { "conflicting_days", history.is_conflicting },
-    { "unknown_amounts", history.is_window_unknown },
+    { "unknown_amounts", history.is_window_unknown or lacks_amounts(history) },
   }) do
     if check[2] then
       problems[#problems + 1] = check[1]
@@ -338,6 +367,7 @@ return function(stream, options)
     days_observed = floor(history.observed),
     window_days = floor(history.window),
     unknown_days = figures.unknown_days(history, 1, history.observed),
+    uncounted_rows = uncounted_rows(history),
     identical_rows = history.identical_rows,
     adjustments = count_adjustments(all),
     unknown = {},

@@ -49,4 +49,30 @@ function figure_texts.problem(problem, language)
   return texts and (texts[language]:gsub("{detail}", (detail:gsub("%%", "%%%%")))) or problem
 end
 
+-- Such as ` (didi: 18)`.
+local function platforms_of(income, names)
+  local parts = {}
+  for platform, own in pairs(income.platforms or {}) do
+    if (own.uncounted_rows or 0) > 0 then
+      parts[#parts + 1] = ("%s: %d"):format(names and names[platform] or platform,
+        own.uncounted_rows)
+    end
+  end
+  table.sort(parts, canonical_json.is_before)
+  return #parts > 0 and " (" .. table.concat(parts, ", ") .. ")" or ""
+end
+
+--- What is to be known of an income beside its problems.
+-- @tparam table income of @{palenca.income.analyze}
+-- @tparam string language
+-- @tparam ?{[string]=string} names what people call the platforms, by their codes
+-- @treturn {string,...} sentences
+function figure_texts.notes(income, language, names)
+  local count = income.uncounted_rows or 0
+  return { count > 0 and (sentences.notes.uncounted_rows[language]:gsub("{(%a+)}", {
+    count = ("%d"):format(count),
+    of = platforms_of(income, names),
+  })) or nil }
+end
+
 return figure_texts

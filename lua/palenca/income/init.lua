@@ -48,7 +48,9 @@ income.merge = merge.streams
 --
 -- * `as_of`; `currency`; `days_observed`: from `start_date` or, if it is later, the first row's
 --   day, to `as_of`; `window_days`: the last days that are averaged, 30 to 90; `unknown_days`:
---   observed days with rows, none of which has the amount;
+--   observed days with rows, none of which has the amount; `uncounted_rows`: rows without an amount
+--   on other days, as of one account while another has earned. They count as nothing, so that the
+--   income may be higher;
 -- * `monthly_income`: sum of the window x 365 / (12 x its days that are not unknown); needs 28
 --   days; `income_30d`, `income_60d`, `income_90d`: sums of the last days;
 -- * `weeks`: the full weeks, oldest first, `{from=, to=, total=, active_days=, unknown_days=}`:
@@ -69,11 +71,12 @@ income.merge = merge.streams
 --   total;
 -- * `adjustments`, `adjustments_total`: number and sum of negative rows, which are in all sums;
 -- * `platforms`: after a @{merge}, a map from the platforms that were named to `{total=,
---   active_days=}` of all days observed;
+--   active_days=, uncounted_rows=}` of all days observed;
 -- * `identical_rows`: rows left out because the same account has another that is the same;
 -- * `problems`: a list of codes, in this order: `incomplete`, `completeness_unknown`, `no_rows`,
 --   `future_rows`, `mixed_currencies`, `unknown_currency`, `conflicting_days`, `unknown_amounts`,
---   and `account_warning:CODE`, sorted;
+--   and `account_warning:CODE`, sorted. `unknown_amounts`: more than one in four of the days
+--   averaged is unknown, or would be of one of the accounts alone;
 -- * `by_currency`: with several currencies, a map from each to its money, `stability`, `trend`,
 --   `cash_share`, `cash_known`, `qualifying_basis` and `unknown`. At the top these and all totals
 --   are nil then; days, weeks and `regularity` stay: a day or week is active if it is so in any
@@ -197,6 +200,7 @@ income.table = text_table
 -- @tfield integer days_observed
 -- @tfield integer window_days
 -- @tfield integer unknown_days
+-- @tfield integer uncounted_rows
 -- @tfield ?string monthly_income such as `"15432.10"`
 -- @tfield ?integer monthly_income_minor
 -- @tfield ?string qualifying_income
@@ -264,6 +268,7 @@ income.table = text_table
 -- @tfield ?string total
 -- @tfield ?integer total_minor
 -- @tfield integer active_days
+-- @tfield integer uncounted_rows
 
 --- A currency of an @{Income} that has several.
 -- @table IncomeOfCurrency

@@ -220,7 +220,8 @@ local function enter_row(book, account, series, row, at, index)
   end
   book.rows = book.rows + 1
   if not minor then
-    series.is_named, account.blank[index], book.unknown[index] = true, true, true
+    series.is_named, book.unknown[index] = true, true
+    account.blank[index] = (account.blank[index] or 0) + 1
     return
   end
   enter(series, index, minor, extra, negative)
@@ -240,7 +241,7 @@ end
 -- What nearly all rows are: the first of its day, of the currency of the one before, with an amount
 -- of whole minor units and no cash. Any other is for `enter_row`.
 local function enter_account(book, account, given)
-  local rows, place, limit, first_index = given.rows, given.place, book.limit, book.first_index
+  local rows, place, limit, first_index = given.rows, given.place, book.limit, account.first_index
   local blank, end_number, entered = account.blank, book.last + 1, 0
   local raw, series, sums, scale
   account.place, account.parts[#account.parts + 1] = place, given
@@ -267,7 +268,9 @@ local function enter_account(book, account, given)
       book.has_future = true
     end
   end
-  book.first_index, book.rows = first_index, book.rows + entered
+  account.first_index = first_index
+  book.first_index = math.max(book.first_index, first_index)
+  book.rows = book.rows + entered
 end
 
 -- Adds what one series has to another, of the same currency.
@@ -346,7 +349,7 @@ local function account_for(book, given)
   local id = given.account
   local account = id and book.by_id[id]
   if not account then
-    account = { by_raw = {}, by_currency = {}, blank = {}, parts = {} }
+    account = { by_raw = {}, by_currency = {}, blank = {}, parts = {}, first_index = 0 }
     book.accounts[#book.accounts + 1] = account
     if id then
       book.by_id[id] = account
@@ -360,12 +363,37 @@ local function account_for(book, given)
   return account
 end
 
+local function has_amount(by_currency, index)
+  for _, series in pairs(by_currency) do
+    if series.sums[index] then
+      return true
+    end
+  end
+  return false
+end
+
+-- What each account's rows without an amount mean: `uncounted`, the number of those that count as
+-- nothing, since their day is known by another row; `unknown`, by day, whether the account by
+-- itself has no amount.
+local function add_lacking(book)
+  for _, account in ipairs(book.accounts) do
+    account.uncounted, account.unknown = 0, {}
+    for index, count in pairs(account.blank) do
+      account.uncounted = account.uncounted + (book.unknown[index] and 0 or count)
+      account.unknown[index] = not has_amount(account.by_currency, index) or nil
+    end
+    account.has_unknown = next(account.unknown) ~= nil
+  end
+end
+
 --- Enters the rows of all accounts.
 -- @tparam {table,...} accounts as from `palenca.income.merge.read`
 -- @tparam integer last the last day
 -- @tparam ?integer start the first day that counts; nil if the rows' first does
 -- @treturn table `first_index` (of the first row's day, 0 without one), `rows`, `unknown` (by day:
--- true if it has rows, but none with the amount), `has_unknown`, `identical_rows`,
+-- true if it has rows, but none with the amount), `has_unknown`, `accounts` (each with its own
+-- `first_index`, `unknown` and `has_unknown`; its `platform`; and `uncounted`, its rows without an
+-- amount on days that are known by others), `identical_rows`,
 -- `is_conflicting`, `has_future`, `series` (by currency; "" for none), `platforms` (by name, the
 -- series of each)
 -- @raise if a row cannot be read, or a sum would pass 15 digits
@@ -380,13 +408,10 @@ function ledger.enter(accounts, last, start)
   end
   book.series = combine(book.accounts)
   for index in pairs(book.unknown) do
-    for _, series in pairs(book.series) do
-      if series.sums[index] then
-        book.unknown[index] = nil
-      end
-    end
+    book.unknown[index] = not has_amount(book.series, index) or nil
   end
   book.has_unknown = next(book.unknown) ~= nil
+  add_lacking(book)
   book.platforms = by_platform(book.accounts)
   return book
 end

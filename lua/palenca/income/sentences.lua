@@ -100,9 +100,9 @@ sentences.reasons = {
     en = "One account has different records for the same day.",
   },
   unknown_amounts = {
-    es = "Falta el monto en más de uno de cada cuatro días.",
-    pt = "Falta o valor em mais de um a cada quatro dias.",
-    en = "The amount is missing on more than one day in four.",
+    es = "Falta el monto en más de uno de cada cuatro días del historial, o del de una cuenta.",
+    pt = "Falta o valor em mais de um a cada quatro dias do histórico, ou do de uma conta.",
+    en = "The amount is missing on more than one day in four of the history, or of one account's.",
   },
   account_warning = {
     es = "La cuenta se conectó con una advertencia: {detail}.",
@@ -173,6 +173,19 @@ sentences.reasons = {
     es = "El pago mensual solicitado es de {value}; el máximo es de {limit}.",
     pt = "A parcela pedida é de {value}; a máxima é de {limit}.",
     en = "The installment asked for is {value}; the highest is {limit}.",
+  },
+}
+
+--- What is to be known of an income beside its problems: `{count}` of records, `{of}` which
+-- platforms.
+sentences.notes = {
+  uncounted_rows = {
+    es = "Registros sin monto en días con otros montos: {count}{of}. Cuentan como cero: el ingreso "
+      .. "puede ser mayor.",
+    pt = "Registros sem valor em dias com outros valores: {count}{of}. Contam como zero: a renda "
+      .. "pode ser maior.",
+    en = "Records without an amount on days with other amounts: {count}{of}. They count as "
+      .. "nothing: the income may be higher.",
   },
 }
 

@@ -79,14 +79,22 @@ local function add_platforms(parts, platforms, words)
   end
 end
 
-local function add_problems(parts, problems, words, language)
-  local lines = { words.problems }
-  for _, problem in ipairs(problems) do
-    lines[#lines + 1] = "- " .. redact.escape_line(figure_texts.problem(problem, language))
+local function add_list(parts, heading, texts)
+  local lines = { heading }
+  for _, text in ipairs(texts) do
+    lines[#lines + 1] = "- " .. redact.escape_line(text)
   end
   if #lines > 1 then
     parts[#parts + 1] = table.concat(lines, "\n")
   end
+end
+
+local function problem_texts(problems, language)
+  local texts = {}
+  for at, problem in ipairs(problems) do
+    texts[at] = figure_texts.problem(problem, language)
+  end
+  return texts
 end
 
 --- Writes the table; see @{palenca.income.table}.
@@ -100,7 +108,8 @@ return function(income, language)
     error("palenca.income: table: expected what palenca.income.analyze returned", 0)
   end
   local parts = { layout(figure_rows(income, language), { true, false, true }) }
-  add_problems(parts, income.problems, words, language)
+  add_list(parts, words.problems, problem_texts(income.problems, language))
+  add_list(parts, words.notes, figure_texts.notes(income, language))
   add_currencies(parts, income.by_currency, language)
   add_spans(parts, words.weeks, income.weeks, words, false)
   add_spans(parts, words.months, income.months, words, true)

@@ -21,8 +21,10 @@ describe("palenca.income.merge", function()
     has({
       problems = {}, identical_rows = 0, monthly_income = "15208.33",
       platforms = {
-        didi = { total = "12000.00", total_minor = 1200000, active_days = 60 },
-        uber = { total = "18000.01", total_minor = 1800001, active_days = 60 },
+        didi = { total = "12000.00", total_minor = 1200000, active_days = 60,
+          uncounted_rows = 0 },
+        uber = { total = "18000.01", total_minor = 1800001, active_days = 60,
+          uncounted_rows = 0 },
       },
     }, figures)
     assert.equal("30000.01", figures.qualifying_basis.sum)
@@ -40,9 +42,42 @@ describe("palenca.income.merge", function()
   it("knows a day that one account knows", function()
     local known = { rows = { row("2026-01-01", 5) }, report = { complete = true } }
     local unknown = { rows = { row("2026-01-01") }, report = { complete = true } }
-    has({ unknown_days = 0, problems = {} },
+    -- but it makes no amounts of an account that has none
+    has({ unknown_days = 0, uncounted_rows = 1, problems = { "unknown_amounts" } },
       income.analyze(income.merge({ known, unknown }), { as_of = "2026-01-01" }))
   end)
+
+  it("shows the amounts that an account lacks beside others, and lends on few of them only",
+    function()
+      for lacking, problems in pairs({ [22] = {}, [23] = { "unknown_amounts" } }) do
+        local stream = income.merge({ account("a", "uber", "2026-01-01", 90, 500),
+          account("b", "didi", "2026-01-01", 90, function(number)
+            return number >= lacking and 10
+          end), account("c", "didi", "2026-03-30", 2, 10) })
+        local figures = income.analyze(stream, { as_of = "2026-03-31" })
+        has({ unknown_days = 0, uncounted_rows = lacking, problems = problems }, figures)
+        has({ uncounted_rows = lacking }, figures.platforms.didi)
+        has({ uncounted_rows = 0 }, figures.platforms.uber)
+        local verdict = income.decide(figures, { version = 1 }, { installment = 1 })
+        assert.equal(problems[1] and "undecidable" or "approve", verdict.outcome)
+        for language, note in pairs({
+          en = "Notes\n- Records without an amount on days with other amounts: %d (didi: %d). ",
+          es = "Notas\n- Registros sin monto en días con otros montos: %d (didi: %d). ",
+          pt = "Observações\n- Registros sem valor em dias com outros valores: %d (didi: %d). ",
+        }) do
+          assert.matches(note:format(lacking, lacking), income.table(figures, language), 1, true)
+        end
+      end
+      -- an account that came late is judged by its own days; with days before the start, by those
+      local late = income.merge({ account("a", nil, "2026-01-01", 90, 500),
+        account("b", nil, "2026-03-28", 4, function(number) return number < 2 and 10 end) })
+      has({ uncounted_rows = 2, problems = { "unknown_amounts" } },
+        income.analyze(late, { as_of = "2026-03-31" }))
+      late.accounts[2].rows[5] = row("2026-02-01", 10)
+      late.accounts[2].report = nil
+      has({ problems = { "completeness_unknown" } },
+        income.analyze(late, { as_of = "2026-03-31", start_date = "2026-03-20" }))
+    end)
 
   it("is nothing but data", function()
     local json = require("palenca.util.json")

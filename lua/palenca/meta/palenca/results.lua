@@ -207,6 +207,7 @@
 ---@field days_observed integer
 ---@field window_days integer
 ---@field unknown_days integer
+---@field uncounted_rows integer
 ---@field monthly_income string? such as `"15432.10"`
 ---@field monthly_income_minor integer?
 ---@field qualifying_income string?
@@ -290,6 +291,7 @@
 ---@field total string?
 ---@field total_minor integer?
 ---@field active_days integer
+---@field uncounted_rows integer
 
 --- A week of an `Income`.
 ---@class palenca.IncomeWeek

@@ -209,6 +209,19 @@ local function currencies(data)
   return #rows > 0 and element("table", { class = "currencies" }, rows) or ""
 end
 
+local function notes(data)
+  return figure_texts.notes(data.income, data.language, data.platform_names)
+end
+
+local function note_lines(data)
+  local lines = {}
+  for at, note in ipairs(notes(data)) do
+    lines[at] = element("p", nil, note)
+  end
+  return lines
+end
+
+-- The outcome with what may move it, so that nobody needs to look for that further below.
 local function outcome(data, words)
   local verdict = data.verdict
   if not verdict then
@@ -218,6 +231,7 @@ local function outcome(data, words)
   return element("section", { class = "outcome " .. verdict.outcome },
     element("b", nil, words.outcome .. ": " .. words[verdict.outcome]),
     element("p", nil, number_format.sentence(texts.analyst, data.language)),
+    note_lines(data),
     -- of several persons' income there is nothing to say to any of them
     #data.workers > 1 and "" or element("p", nil, words.for_worker .. ": "
       .. number_format.sentence(texts.worker, data.language)))
@@ -241,6 +255,9 @@ local function problems(data, words)
   end
   for _, problem in ipairs(data.income.problems) do
     list[#list + 1] = element("li", nil, figure_texts.problem(problem, data.language))
+  end
+  for _, note in ipairs(notes(data)) do
+    list[#list + 1] = element("li", nil, note)
   end
   for _, account in ipairs(data.accounts) do
     local state = (data.details[account.account] or {}).state
