@@ -360,6 +360,7 @@ def invalid_rule(rng, case, rows):
 def invalid_request(rng, case, rows):
     case["request"].update(rng.choice((
         {"installment": None}, {"installment": "3,000"}, {"installment": "0.00001"}, {"installment": 10.5},
+        {"installment": "900.00"}, {"installment": "900.000"}, {"obligations": "1.500"},
         {"obligations": -1}, {"obligations": "x"}, {"installment": "1000000000000000"})))
 
 

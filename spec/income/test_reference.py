@@ -189,6 +189,8 @@ class Inputs(unittest.TestCase):
     def test_requests(self):
         rows = daily("2026-01-01", "2026-03-01", 500)
         for request, field in (({"installment": "0.001"}, "installment"), ({"installment": 0.5}, "installment"),
+                               ({"installment": "900.000"}, "installment"),
+                               ({"installment": 1, "obligations": "1.500"}, "obligations"),
                                ({"installment": 1, "obligations": -1}, "obligations")):
             self.assertEqual(run(rows, "2026-03-01", request)[0]["field"], f"request.{field}")
 

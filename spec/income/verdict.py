@@ -47,7 +47,9 @@ def read_request(request, currency):
         if isinstance(value, bool) or not (isinstance(value, str) or is_whole):
             raise Invalid("invalid_amount", f"request.{name}")
         minor = to_amount(value, decimals_of(currency), f"request.{name}")
-        if Fraction(minor).denominator != 1 or minor < 0:
+        # three decimals may be meant as thousands, also three zeros
+        is_long = isinstance(value, str) and len(value.partition(".")[2]) > max(2, decimals_of(currency))
+        if Fraction(minor).denominator != 1 or minor < 0 or is_long:
             raise Invalid("invalid_amount", f"request.{name}")
         found.append(minor)
     return found

@@ -34,6 +34,10 @@ local function read_money(request, name, currency)
   elseif minor < 0 then
     fail.value("request." .. name, "expected no negative amount", value)
   end
+  local problem = type(value) == "string" and money.decimals_problem(value, currency)
+  if problem then
+    error(("palenca.income: request.%s: %s"):format(name, problem), 0)
+  end
   return minor
 end
 

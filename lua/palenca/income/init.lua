@@ -137,7 +137,8 @@ income.analyze = analyze
 -- @tparam Income income a result of @{analyze}, also one that was JSON meanwhile
 -- @tparam Rule rule
 -- @tparam table request a month's, as decimal text (`"3000.00"`) or whole numbers (3000)
--- @tparam string|number request.installment what is to be paid
+-- @tparam string|number request.installment what is to be paid. Text of more decimals than the
+--   currency has, such as `"900.000"`, is an error: it may be meant as thousands
 -- @tparam[opt=0] string|number request.obligations what is owed already
 -- @tparam ?string request.currency of both, such as `"mxn"`; without it they count as amounts in
 -- whatever currency the income has

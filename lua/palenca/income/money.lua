@@ -32,6 +32,25 @@ function money.is_whole(value)
   return type(value) == "number" and value >= -LIMIT and value <= LIMIT and floor(value) == value
 end
 
+--- What is wrong with the decimals of an amount that a person wrote: three are thousands where a
+-- point separates these.
+-- @tparam string text such as `"900.000"`
+-- @tparam ?string currency lower case; of an unknown one there may be two decimals, and zeros in
+-- their place for one without any
+-- @treturn ?string a sentence; nil if nothing is
+function money.decimals_problem(text, currency)
+  local whole, fraction = text:match("^(%d+)%.(%d+)$")
+  local most = math.max(2, decimals_of(currency))
+  if not whole or #fraction <= most then
+    return nil
+  end
+  local other = fraction:find("[^0]", most + 1) and (", or at most %d decimals"):format(most)
+    or (" or %s.%s"):format(whole, fraction:sub(1, most))
+  return ("'%s' has %s decimals; write %s%s"):format(text,
+    #fraction == 3 and "three" or ("%d"):format(#fraction),
+    (whole .. fraction):match("^0*(%d+)$"), other)
+end
+
 --- Writes minor units as exact decimal text; see @{palenca.income.format}.
 function money.format(minor, currency)
   if not money.is_whole(minor) then

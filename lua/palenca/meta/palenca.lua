@@ -478,7 +478,7 @@ function palenca.income.merge(accounts) end
 function palenca.income.analyze(stream, options) end
 
 ---@class palenca.income.decide.options
----@field installment string|number what is to be paid
+---@field installment string|number what is to be paid. Text of more decimals than the currency has, such as `"900.000"`, is an error: it may be meant as thousands
 ---@field obligations string|number? what is owed already
 ---@field currency string? of both, such as `"mxn"`; without it they count as amounts in whatever currency the income has
 

@@ -164,6 +164,15 @@ describe("palenca income and palenca decide", function()
     { { "decide", "--rows", "x", "--rule", "r", "--installment", "-1" }, "." },
     { { "decide", "--rows", "x", "--rule", "r", "--installment", "1e3" },
       "'1e3' is not an amount" },
+    { { "decide", "--rows", "x", "--rule", "r", "--installment", "900.000" },
+      "%-%-installment: '900%.000' has three decimals; write 900000 or 900%.00\n" },
+    { { "decide", "--rows", "x", "--rule", "r", "--installment", "1", "--obligations", "1.505" },
+      "%-%-obligations: '1%.505' has three decimals; write 1505, or at most 2 decimals\n" },
+    { { "report", "--rows", "x", "--rule", "r", "--installment", "1.500", "--currency", "cop" },
+      "%-%-installment: '1%.500' has three decimals; write 1500 or 1%.50\n" },
+    { { "decide", "--rows", "x", "--rule", "r", "--installment", "0" }, "'0' is not above 0" },
+    { { "decide", "--rows", "x", "--rule", "r", "--installment", "0.00" }, "is not above 0" },
+    { { "decide", "--rows", "x", "--rule", "r", "--installment=-5" }, "'%-5' is not above 0" },
   }
   helper.it_rejects(wrong)
 

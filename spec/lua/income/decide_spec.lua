@@ -367,6 +367,12 @@ describe("what is wrong with a rule or a request", function()
       ['request.installment: expected a finite number or decimal text, got "3,000"'] =
         { installment = "3,000" },
       ['request.installment: expected at most 2 decimals, got "0.001"'] = { installment = "0.001" },
+      ["request.installment: '900.000' has three decimals; write 900000 or 900.00"] =
+        { installment = "900.000" },
+      ["request.obligations: '1.500' has three decimals; write 1500 or 1.50"] =
+        { installment = 1, obligations = "1.500" },
+      ["request.installment: '0.5000' has 4 decimals; write 5000 or 0.50"] =
+        { installment = "0.5000" },
       ["request.installment: expected no negative amount, got -1"] = { installment = -1 },
       ['request.obligations: expected a finite number or decimal text, got "x"'] =
         { installment = 1, obligations = "x" },
@@ -377,7 +383,11 @@ describe("what is wrong with a rule or a request", function()
       assert.equal("palenca.income: " .. expected,
         problem_of(income.decide, figures, RULE, request or nil))
     end
+    -- a currency of three decimals has them
+    assert.equal("other_currency", income.decide(figures, RULE, { installment = "900.000",
+      currency = "KWD" }).reasons[1].code)
     local clp = analyze(histories.rows("2026-01-01", 60, 500, "clp"), "2026-03-01")
+    assert.equal("approve", income.decide(clp, RULE, { installment = "900.00" }).outcome)
     assert.equal('palenca.income: request.installment: expected at most 0 decimals, got "1.5"',
       problem_of(income.decide, clp, RULE, { installment = "1.5" }))
     assert.equal("palenca.income: income: expected what palenca.income.analyze returned",

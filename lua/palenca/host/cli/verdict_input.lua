@@ -1,15 +1,23 @@
 --- Declares what a decision needs beside the income, and decides.
 -- @module palenca.host.cli.verdict_input
 local income = require("palenca.income")
+local money = require("palenca.income.money")
 local options = require("palenca.host.cli.options")
 
 local verdict_input = {}
 
-local function money(text)
+local function amount(text)
   if not text:find("^%d+$") and not text:find("^%d+%.%d+$") then
     return nil, string.format("'%s' is not an amount, such as 3000.00", text)
   end
   return text
+end
+
+local function amount_above_0(text)
+  if text:find("^%-?[0.]+$") or text:find("^%-%d") then
+    return nil, string.format("'%s' is not above 0", text)
+  end
+  return amount(text)
 end
 
 local function currency(text)
@@ -28,14 +36,14 @@ function verdict_input.define(command)
     argname = "FILE",
   })
   options.add(command, "--installment", {
-    help = "What is to be paid each month.",
-    convert = money,
+    help = "What is to be paid each month, such as 3000.00.",
+    convert = amount_above_0,
     argname = "AMOUNT",
   })
   options.add(command, "--obligations", {
     help = "What else has to be paid each month.",
     default = "0",
-    convert = money,
+    convert = amount,
     argname = "AMOUNT",
   })
   options.add(command, "--currency", {
@@ -50,7 +58,16 @@ end
 -- @tparam table given the parsed options
 -- @treturn ?string
 function verdict_input.problem(given)
-  return (given.rule or given.installment) and options.missing(given, "installment", "rule") or nil
+  local missing = (given.rule or given.installment) and options.missing(given, "installment", "rule")
+  if missing then
+    return missing
+  end
+  for _, name in ipairs({ "installment", "obligations" }) do
+    local problem = given[name] and money.decimals_problem(given[name], given.currency)
+    if problem then
+      return ("option --%s: %s"):format(name, problem)
+    end
+  end
 end
 
 --- Loads the rule; raises if it is none.
