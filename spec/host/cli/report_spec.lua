@@ -112,7 +112,11 @@ describe("palenca report", function()
     assert.are.equal(1, select(2, page:gsub('class="bar partial"', "")))
     assert.truthy(page:find("2026-03-01 – 2026-03-01: 500.00", 1, true))
     assert.truthy(page:find("2026-02-01 – 2026-02-28: 14,000.00", 1, true))
-    assert.truthy(page:find("pale: part of the month", 1, true))
+    for language, text in pairs({ en = "pale: part of the month, not comparable with others",
+      es = "claro: mes incompleto, no comparable con otros",
+      pt = "claro: mês incompleto, não comparável com outros" }) do
+      assert.truthy(select(2, of_rows(nil, "--lang", language)):find(text, 1, true))
+    end
   end)
 
   it("has one figure a line for each currency where the screen is narrow", function()

@@ -159,7 +159,7 @@ describe("palenca.income.table", function()
       "2026-01-19  2026-01-25     7          0  703.50",
       "2026-01-15  2026-01-31*    16          1  1608.00",
       "2026-02-01  2026-02-28     28          0  2814.00",
-      "* mes incompleto; no entra en ningún promedio",
+      "* mes incompleto, solo estos días; el ingreso mensual promedia días, no meses",
     } do
       assert.truthy(("\n" .. text .. "\n"):find("\n" .. line .. "\n", 1, true),
         line .. "\nis not in\n" .. text)
