@@ -2,6 +2,7 @@
 -- platforms with their ranges.
 -- @module palenca.income.text_table
 local canonical_json = require("palenca.util.canonical_json")
+local date = require("palenca.util.date")
 local fail = require("palenca.income.fail")
 local figure_texts = require("palenca.income.figure_texts")
 local labels = require("palenca.income.labels")
@@ -68,14 +69,17 @@ local function add_spans(parts, heading, spans, words, mark)
   end
 end
 
-local function add_platforms(parts, platforms, words)
+local function add_platforms(parts, income, words)
+  local platforms = income.platforms
   local rows = { { words.platform, words.days, words.total } }
   for _, name in ipairs(sorted_names(platforms)) do
     local platform = platforms[name]
     rows[#rows + 1] = { name, ("%d"):format(platform.active_days), platform.total or "-" }
   end
   if #rows > 1 then
-    parts[#parts + 1] = words.platforms .. "\n" .. layout(rows, { true })
+    local first = date.parse(income.as_of) - math.max(income.days_observed, 1) + 1
+    parts[#parts + 1] = ("%s (%s – %s)\n%s"):format(words.platforms, date.text(first), income.as_of,
+      layout(rows, { true }))
   end
 end
 
@@ -113,6 +117,6 @@ return function(income, language)
   add_currencies(parts, income.by_currency, language)
   add_spans(parts, words.weeks, income.weeks, words, false)
   add_spans(parts, words.months, income.months, words, true)
-  add_platforms(parts, income.platforms, words)
+  add_platforms(parts, income, words)
   return table.concat(parts, "\n\n")
 end

@@ -89,8 +89,8 @@ describe("palenca report", function()
         platform = account == "three" and "rappi" or "uber", earning_date = "2026-02-28" })
     end
     local rows = process.write_file(directory .. "/accounts.jsonl", table.concat(lines, "\n"))
-    for language, total in pairs({ en = "Total of uber", es = "Total de uber",
-      pt = "Total de uber" }) do
+    for language, total in pairs({ en = "Total of uber since 2026-02-28",
+      es = "Total de uber desde el 2026-02-28", pt = "Total de uber desde 2026-02-28" }) do
       local _, page = report({ "--rows", rows, "--as-of", "2026-03-01", "--lang", language })
       local texts = {}
       for row in page:gmatch("<tr>(.-)</tr>") do
@@ -406,7 +406,7 @@ describe("palenca report", function()
           assert.are.equal(profile.profile.city_name, row.Ciudad)
           local account = get("/v1/accounts/" .. id)
           assert.are.same({ account.created_at:sub(1, 10),
-            account.last_successful_connection:sub(1, 10) }, { row["Cuenta desde"],
+            account.last_successful_connection:sub(1, 10) }, { row["Conectada a Palenca el"],
             row["Datos del"] })
         end
         assert.are_not.equal(rows[uber].Viajes, rows[rappi].Viajes)

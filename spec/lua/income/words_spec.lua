@@ -191,7 +191,7 @@ describe("palenca.income.table", function()
         .. "- A conta foi conectada com um aviso: 100%_real.",
       "\n\nmxn\nRenda mensal", "\n\nusd\nRenda mensal",
       "\nEstabilidade               100 %  semana baixa / semana mediana\n",
-      "\n\nPlataformas\nplataforma  dias  total\nuber          49      -",
+      "\n\nPlataformas (2026-01-15 – 2026-03-05)\nplataforma  dias  total\nuber          49      -",
       "não se sabe: várias moedas",
     } do
       assert.truthy(text:find(part, 1, true), part .. "\nis not in\n" .. text)

@@ -90,7 +90,7 @@ local function account_rows(data, words)
       owner = owner and owner.name,
       role = facts.role and (words.roles[facts.role] or facts.role),
       city = facts.city,
-      created = details.created,
+      created = details.connected and details.created, -- by a login that failed, too
       connected = details.connected,
       trips = facts.trips and number_format.number(facts.trips, data.language),
       rating = facts.rating and number_format.number(facts.rating, data.language),
@@ -126,11 +126,20 @@ local function columns_of(rows)
   return columns
 end
 
-local function account_cells(row, columns, words)
+-- The first of the days that a total is of.
+local function first_day(income)
+  return date.text(date.parse(income.as_of) - math.max(income.days_observed, 1) + 1)
+end
+
+local function column_name(data, name, words)
+  return name == "earned" and words.earned:format(first_day(data.income)) or words[name]
+end
+
+local function account_cells(data, row, columns, words)
   local cells = {}
   for at, name in ipairs(columns) do
     cells[at] = element("td", { class = CLASSES[name],
-      ["data-label"] = words[name] .. ": " }, row[name] or "",
+      ["data-label"] = column_name(data, name, words) .. ": " }, row[name] or "",
       name == "account" and row.owner and element("div", { class = "legend" }, row.owner) or "")
   end
   return cells
@@ -141,7 +150,7 @@ end
 local function platform_total(data, row, columns, words)
   local total = total_of(data, row.code)
   return total and element("tr", nil,
-    element("th", { scope = "row" }, words.total:format(row.platform)),
+    element("th", { scope = "row" }, words.total:format(row.platform, first_day(data.income))),
     element("td", { class = "value", colspan = #columns }, total)) or ""
 end
 
@@ -150,12 +159,13 @@ local function accounts(data, words)
   local columns, lines = columns_of(rows), {}
   local heading = { element("th", { scope = "col" }, words.platform) }
   for _, name in ipairs(columns) do
-    heading[#heading + 1] = element("th", { scope = "col", class = CLASSES[name] }, words[name])
+    heading[#heading + 1] = element("th", { scope = "col", class = CLASSES[name] },
+      column_name(data, name, words))
   end
   lines[1] = element("tr", { class = "heading" }, heading)
   for at, row in ipairs(rows) do
     lines[#lines + 1] = element("tr", nil, element("th", { scope = "row" }, row.platform),
-      account_cells(row, columns, words))
+      account_cells(data, row, columns, words))
     local is_last = not rows[at + 1] or rows[at + 1].code ~= row.code
     if is_last and counts[row.code or ""] > 1 then
       lines[#lines + 1] = platform_total(data, row, columns, words)
