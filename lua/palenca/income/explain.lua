@@ -67,7 +67,7 @@ local function explain_reason(reason, language, currency)
   return fill(texts[language], {
     value = is_figure and write(language, format, reason.value, currency) or nil,
     limit = write(language, format, reason.limit, currency),
-    detail = detail,
+    detail = name == "account_warning" and labels.warning(detail, language) or detail,
     cause = write_cause(reason, language),
   })
 end

@@ -46,7 +46,8 @@ end
 function figure_texts.problem(problem, language)
   local name, detail = problem:match("^([^:]*):?(.*)$")
   local texts = sentences.reasons[name]
-  return texts and (texts[language]:gsub("{detail}", (detail:gsub("%%", "%%%%")))) or problem
+  return texts and (texts[language]:gsub("{detail}", { ["{detail}"] = labels.warning(detail,
+    language) })) or problem
 end
 
 -- Such as ` (didi: 18)`.

@@ -1,5 +1,7 @@
 --- The words on an income's figures, in Spanish, Portuguese and English.
 -- @module palenca.income.labels
+local sentences = require("palenca.income.sentences")
+
 local labels = {}
 
 --- The figures of a table, in their order: field, kind, and what it is called. `note` says what the
@@ -114,5 +116,14 @@ labels.unknown = {
     en = "incomplete history" },
   too_large = { es = "demasiado grande", pt = "grande demais", en = "too large" },
 }
+
+--- What a warning of an account means.
+-- @tparam string code
+-- @tparam string language
+-- @treturn string words; the code itself, if it is not a known one
+function labels.warning(code, language)
+  local texts = sentences.warnings[code]
+  return texts and texts[language] or code
+end
 
 return labels

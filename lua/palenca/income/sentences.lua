@@ -176,6 +176,30 @@ sentences.reasons = {
   },
 }
 
+--- What the API's warnings of accounts mean; of one that is not here the code itself is shown.
+sentences.warnings = {
+  rider_account = {
+    es = "es de pasajero, no de quien trabaja",
+    pt = "é de passageiro, não de quem trabalha",
+    en = "it is a rider's, not a worker's",
+  },
+  fleet_account = {
+    es = "es de una flotilla, y puede tener las ganancias de varias personas",
+    pt = "é de uma frota, e pode ter os ganhos de várias pessoas",
+    en = "it is a fleet's, and may have the earnings of several people",
+  },
+  incomplete_profile_data = {
+    es = "faltan datos del perfil",
+    pt = "faltam dados do perfil",
+    en = "data of the profile are missing",
+  },
+  id_mismatch = {
+    es = "los números de identidad no coinciden",
+    pt = "os números de identidade não coincidem",
+    en = "the identity numbers do not match",
+  },
+}
+
 --- What is to be known of an income beside its problems: `{count}` of records, `{of}` which
 -- platforms.
 sentences.notes = {

@@ -236,8 +236,10 @@ describe("palenca report", function()
     local rule = uv.cwd() .. "/examples/rule.lua"
     for status, texts in pairs({
       error = { en = "the last login failed on 2026-02-20: banned; the data are as of 2026-01-01",
-        es = "el último inicio de sesión falló el 2026-02-20: banned; los datos son del 2026-01-01",
-        pt = "o último login falhou em 2026-02-20: banned; os dados são de 2026-01-01" },
+        es = "el último inicio de sesión falló el 2026-02-20: la plataforma suspendió la cuenta; "
+          .. "los datos son del 2026-01-01",
+        pt = "o último login falhou em 2026-02-20: a plataforma suspendeu a conta; os dados são de "
+          .. "2026-01-01" },
       pending = { en = "the last login on 2026-02-20 is still being read; the data are as of "
         .. "2026-01-01",
         es = "el último inicio de sesión el 2026-02-20 aún se está leyendo; los datos son del "
@@ -245,7 +247,8 @@ describe("palenca report", function()
         pt = "o último login em 2026-02-20 ainda está sendo lido; os dados são de 2026-01-01" },
       success = {},
       retry = { en = "the last login on 2026-02-20 has the status retry: banned; the data are as "
-        .. "of 2026-01-01" },
+        .. "of 2026-01-01", es = "el último inicio de sesión el 2026-02-20 se está repitiendo: la "
+        .. "plataforma suspendió la cuenta; los datos son del 2026-01-01" },
     }) do
       account = { account_id = id, platform = "uber", status = status, status_details = "banned",
         last_successful_connection = "2026-01-01T10:00:00Z" }

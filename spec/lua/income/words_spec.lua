@@ -116,6 +116,20 @@ describe("verdict:explain", function()
     end
   end)
 
+  it("has words for every warning that the API documents, and shows the code of another", function()
+    local api_values = require("palenca.util.api_values")
+    for code in pairs(api_values.warnings) do
+      local verdict = decide { problems = { "account_warning:" .. code } }
+      for _, language in ipairs(LANGUAGES) do
+        local text = verdict:explain(language).analyst
+        assert.is_nil(text:find("_", 1, true), text)
+        assert.matches(sentences.warnings[code][language] .. ".", text, 1, true)
+      end
+    end
+    assert.matches("con una advertencia: other_%%1.",
+      decide({ problems = { "account_warning:other_%1" } }):explain("es").analyst)
+  end)
+
   it("does the same for a verdict that was JSON meanwhile", function()
     local json = require("palenca.util.json")
     local verdict = decide({ stability = 0.1 })

@@ -2,6 +2,7 @@
 -- they are those of an earlier login, and while one is going on they change.
 -- @module palenca.host.cli.account_state
 local api_command = require("palenca.host.cli.api_command")
+local login_words = require("palenca.host.cli.login_words")
 local program_log = require("palenca.host.program_log")
 
 local account_state = {}
@@ -13,6 +14,7 @@ local texts = {
     error = "el último inicio de sesión falló{on}{reason}",
     incomplete = "la persona no terminó el último inicio de sesión{on}{reason}",
     pending = "el último inicio de sesión{on} aún se está leyendo",
+    retry = "el último inicio de sesión{on} se está repitiendo{reason}",
     other = "el último inicio de sesión{on} está en el estado {status}{reason}",
     on = " el %s",
     connected = "los datos son del %s", never = "la cuenta nunca se conectó",
@@ -21,6 +23,7 @@ local texts = {
     error = "o último login falhou{on}{reason}",
     incomplete = "a pessoa não terminou o último login{on}{reason}",
     pending = "o último login{on} ainda está sendo lido",
+    retry = "o último login{on} está sendo repetido{reason}",
     other = "o último login{on} está na situação {status}{reason}",
     on = " em %s",
     connected = "os dados são de %s", never = "a conta nunca foi conectada",
@@ -87,10 +90,10 @@ end
 -- @treturn string such as `the last login failed on 2026-03-01: banned; the data are as of
 -- 2026-02-01`
 function account_state.describe(state, language)
-  local words = texts[language]
+  local words, reason = texts[language], login_words[state.reason]
   local sentence = (words[state.status] or words.other):gsub("{(%a+)}", {
     on = state.day and words.on:format(state.day) or "",
-    reason = state.reason and ": " .. state.reason or "",
+    reason = state.reason and ": " .. (reason and reason[language] or state.reason) or "",
     status = state.status,
   })
   return sentence .. "; " .. (state.connected and words.connected:format(state.connected)
