@@ -79,10 +79,12 @@ local function for_analyst(verdict, language, max)
         and ("%d"):format(verdict.rule_version) or verdict.rule_version,
     }),
   }
+  local is_said = false
   for _, reason in ipairs(verdict.reasons) do
     parts[#parts + 1] = explain_reason(reason, language, verdict.currency)
+    is_said = is_said or reason.code == "installment_too_high"
   end
-  if max then
+  if max and not is_said then
     parts[#parts + 1] = fill(sentences.max_installment[language], { max = max })
   end
   return table.concat(parts, " ")

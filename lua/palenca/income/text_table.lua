@@ -77,9 +77,9 @@ local function add_platforms(parts, income, words)
     rows[#rows + 1] = { name, ("%d"):format(platform.active_days), platform.total or "-" }
   end
   if #rows > 1 then
-    local first = date.parse(income.as_of) - math.max(income.days_observed, 1) + 1
-    parts[#parts + 1] = ("%s (%s – %s)\n%s"):format(words.platforms, date.text(first), income.as_of,
-      layout(rows, { true }))
+    local first = date.parse(income.as_of) - income.days_observed + 1
+    local days = income.days_observed > 0 and (" (%s – %s)"):format(date.text(first), income.as_of)
+    parts[#parts + 1] = words.platforms .. (days or "") .. "\n" .. layout(rows, { true })
   end
 end
 

@@ -145,11 +145,66 @@ describe("palenca income and palenca decide", function()
   end)
 
   it("says reasons with value and limit in three languages", function()
-    for _, language in ipairs({ "es", "pt", "en" }) do
+    for language, texts in pairs({
+      es = { "es de 3\u{202f}000.00 MXN; el máximo es de 912.50 MXN.",
+        "hasta 912.50 MXN al mes." },
+      pt = { "é de 3.000,00 MXN; a máxima é de 912,50 MXN.", "até 912,50 MXN por mês." },
+      en = { "is 3,000.00 MXN; the highest is 912.50 MXN.", "up to 912.50 MXN a month." },
+    }) do
       local _, out = decide(daily(60, 100), "--lang", language)
-      assert.truthy(out:find("3000.00", 1, true), out)
-      assert.truthy(out:find("912.50", 1, true), out)
+      for _, text in ipairs(texts) do
+        assert.truthy(out:find(text, 1, true), out)
+      end
     end
+  end)
+
+  it("says what was decided on", function()
+    for language, text in pairs({
+      es = "Se evaluó un pago mensual de 3\u{202f}000.00 MXN, con otras obligaciones de "
+        .. "1\u{202f}200.50 MXN al mes, según los ingresos hasta el 2026-03-31 y la regla "
+        .. "spec-1.",
+      pt = "Foi avaliada uma parcela mensal de 3.000,00 MXN, com outras obrigações de "
+        .. "1.200,50 MXN por mês, conforme a renda até 2026-03-31 e a regra spec-1.",
+      en = "Assessed: a monthly installment of 3,000.00 MXN, with other obligations of "
+        .. "1,200.50 MXN a month, on the income up to 2026-03-31, by rule spec-1.",
+    }) do
+      local _, out = decide(daily(60, 500), "--lang", language, "--obligations", "1200.5")
+      assert.truthy(out:find("\n\n" .. text .. "\n\n", 1, true), out)
+      local _, page = palenca({ "report", "--rows", write_rows(daily(60, 500)), "--as-of", LAST,
+        "--rule", rule, "--installment", "3000.00", "--obligations", "1200.5", "--lang", language })
+      assert.truthy(page:find("<p>" .. text .. "</p>", 1, true), page)
+    end
+    local _, out = decide(daily(60, 500), "--json", "--currency", "COP")
+    assert.are.same({ installment = "3000.00", obligations = "0", currency = "cop" },
+      cjson.decode(out).request)
+    _, out = decide(daily(60, 500), "--json")
+    assert.are.equal("mxn", cjson.decode(out).request.currency)
+    -- nothing is known of any currency
+    assert.truthy(select(2, decide({})):find("installment of 3,000.00, with other obligations of "
+      .. "0.00 a month", 1, true))
+  end)
+
+  it("names the accounts of an income, and shows the amounts that one lacks", function()
+    local rows = daily(60, 300, function(row)
+      row.account, row.platform = "one", "uber"
+    end)
+    for _, row in ipairs(daily(60, 200, function(row, back)
+      row.account, row.platform = "two", "rappi"
+      row.amount = back ~= 9 and row.amount or nil
+    end)) do
+      rows[#rows + 1] = row
+    end
+    local _, out = income(rows)
+    assert.truthy(out:find("As of 2026-03-31\nAccount: uber one\nAccount: rappi two\n\n", 1,
+      true), out)
+    local _, page = palenca({ "report", "--rows", write_rows(rows), "--as-of", LAST, "--rule", rule,
+      "--installment", "3000.00" })
+    local note = "Records without an amount on days with other amounts: 1 (rappi: 1). They count "
+      .. "as nothing: the income may be higher."
+    assert.truthy(out:find("\n- " .. note .. "\n", 1, true), out)
+    assert.truthy(select(2, decide(rows)):find("\n- " .. note .. "\n", 1, true))
+    assert.truthy(page:find("<p>" .. note .. "</p>", 1, true), page)
+    assert.truthy(page:find("<li>" .. note .. "</li>", 1, true), page)
   end)
 
   local wrong = {

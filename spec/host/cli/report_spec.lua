@@ -422,6 +422,31 @@ describe("palenca report", function()
       local failed = connect({ external_id = "ana",
         identifier = "uber+invalid_credentials@palenca-tests.com" })
       local day = get("/v1/accounts/" .. failed .. "/logins").logins[1].created_at:sub(1, 10)
+      for language, texts in pairs({
+        es = { "No hay ganancias registradas en el periodo.", "el último inicio de sesión "
+          .. "falló el " .. day .. ": usuario o contraseña incorrectos; la cuenta nunca se conectó. "
+          .. "Pide a la persona que conecte la cuenta de nuevo.", "porque el último inicio de sesión en tu "
+          .. "cuenta falló y no pudimos leer tus ganancias. No es un rechazo. El usuario o la "
+          .. "contraseña no son correctos. Revísalos e inténtalo de nuevo." },
+        pt = { "a conta nunca foi conectada. Peça à pessoa que conecte a conta de novo.",
+          "porque o último login na sua conta falhou", "O usuário ou a senha não estão corretos." },
+        en = { "the account was never connected. Ask the worker to connect the account again.",
+          "because the last login to your account failed", "the password is wrong. Please check" },
+      }) do
+        for _, arguments in ipairs({ { "decide", failed }, { "report", failed } }) do
+          local _, out = process.run(process.program(), table.move({ "--rule",
+            uv.cwd() .. "/examples/rule.lua", "--installment", "1", "--lang", language }, 1, 6, 3,
+            arguments), { env = env })
+          for _, text in ipairs(texts) do
+            assert.truthy(out:find(text, 1, true), out)
+          end
+        end
+        local _, out = process.run(process.program(), { "income", failed, "--lang", language },
+          { env = env })
+        assert.truthy(out:find(language == "es" and texts[2] or texts[1], 1, true), out)
+      end
+      -- the day of its creation is none of a connection
+      assert.is_nil(select(2, report({ failed, "--lang", "es" }, env)):find("Conectada a", 1, true))
       local problem = ("<li>Uber, %s: the last login failed on %s: invalid_credentials; the "
         .. "account was never connected.</li>"):format(failed, day)
       assert.truthy(select(2, report({ failed }, env)):find(problem, 1, true))

@@ -38,6 +38,9 @@ describe("verdict:explain", function()
     assert.equal("El pago mensual que pediste es más alto de lo que podemos ofrecerte según tus "
       .. "ganancias. Podemos revisar una solicitud con un pago de hasta 4562.50 MXN al mes.",
       decide({}, "5000"):explain("es").worker)
+    -- with the reason the highest installment is said, and not again
+    assert.equal("Rechazar, según la regla 2026-11. El pago mensual solicitado es de 5000.00 MXN; "
+      .. "el máximo es de 4562.50 MXN.", decide({}, "5000"):explain("es").analyst)
     for _, language in ipairs(LANGUAGES) do
       assert.equal(sentences.worker.short_history[language],
         decide({ days_observed = 20 }):explain(language).worker)

@@ -1,6 +1,7 @@
 --- What the last login of an account means for the data that are read of it: after one that failed
 -- they are those of an earlier login, and while one is going on they change.
 -- @module palenca.host.cli.account_state
+local advice = require("palenca.advice")
 local api_command = require("palenca.host.cli.api_command")
 local login_words = require("palenca.host.cli.login_words")
 local program_log = require("palenca.host.program_log")
@@ -35,6 +36,47 @@ local texts = {
     other = "the last login{on} has the status {status}{reason}",
     on = " on %s",
     connected = "the data are as of %s", never = "the account was never connected",
+  },
+}
+
+-- What the analyst does about it.
+local actions = {
+  es = { error = "Pide a la persona que conecte la cuenta de nuevo.",
+    incomplete = "Pide a la persona que termine de conectar la cuenta.",
+    pending = "Repite el cálculo cuando termine." },
+  pt = { error = "Peça à pessoa que conecte a conta de novo.",
+    incomplete = "Peça à pessoa que termine de conectar a conta.",
+    pending = "Repita o cálculo quando terminar." },
+  en = { error = "Ask the worker to connect the account again.",
+    incomplete = "Ask the worker to finish connecting the account.",
+    pending = "Compute it again when that has ended." },
+}
+
+-- What the worker is told of an account that was never connected. `{advice}` says what to do.
+local for_worker = {
+  es = {
+    error = "Todavía no podemos decidir, porque el último inicio de sesión en tu cuenta falló y no "
+      .. "pudimos leer tus ganancias. No es un rechazo. {advice}",
+    incomplete = "Todavía no podemos decidir, porque no terminaste de conectar tu cuenta. No es un "
+      .. "rechazo: conéctala de nuevo y sigue hasta el final.",
+    other = "Todavía no podemos decidir, porque aún estamos leyendo tu cuenta. No es un rechazo, y "
+      .. "no tienes que hacer nada más; te avisaremos.",
+  },
+  pt = {
+    error = "Ainda não podemos decidir, porque o último login na sua conta falhou e não "
+      .. "conseguimos ler os seus ganhos. Não é uma recusa. {advice}",
+    incomplete = "Ainda não podemos decidir, porque você não terminou de conectar a sua conta. Não "
+      .. "é uma recusa: conecte-a de novo e siga até o fim.",
+    other = "Ainda não podemos decidir, porque ainda estamos lendo a sua conta. Não é uma recusa, "
+      .. "e você não precisa fazer mais nada; avisaremos você.",
+  },
+  en = {
+    error = "We cannot decide yet, because the last login to your account failed and we could not "
+      .. "read your earnings. This is not a no. {advice}",
+    incomplete = "We cannot decide yet, because you did not finish connecting your account. This "
+      .. "is not a no: please connect it again, up to the end.",
+    other = "We cannot decide yet, because we are still reading your account. This is not a no, "
+      .. "and there is nothing else you have to do; we will let you know.",
   },
 }
 
@@ -98,6 +140,28 @@ function account_state.describe(state, language)
   })
   return sentence .. "; " .. (state.connected and words.connected:format(state.connected)
     or words.never)
+end
+
+--- Describes it, with what to do about it, in sentences for the analyst.
+-- @tparam table state of @{read}
+-- @tparam string language `es`, `pt` or `en`
+-- @treturn string
+function account_state.advise(state, language)
+  -- of an account that the platform has suspended no login helps
+  local can_help = state.status ~= "error" or advice.of_login(state.reason).can_repeat
+  local action = can_help and actions[language][state.status]
+  return account_state.describe(state, language) .. "." .. (action and " " .. action or "")
+end
+
+--- Tells the worker about it, if the account was never connected.
+-- @tparam table state of @{read}
+-- @tparam string language `es`, `pt` or `en`
+-- @treturn string
+function account_state.tell_worker(state, language)
+  local own = for_worker[language]
+  local text = (own[state.status] or own.other):gsub("{advice}",
+    advice.of_login(state.reason).text[language])
+  return text
 end
 
 --- Logs it.

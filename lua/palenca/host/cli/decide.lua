@@ -6,6 +6,7 @@ local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
 local options = require("palenca.host.cli.options")
 local verdict_input = require("palenca.host.cli.verdict_input")
+local verdict_texts = require("palenca.host.cli.verdict_texts")
 
 local command = {
   name = "decide",
@@ -30,10 +31,12 @@ end
 
 local worker_heading = { es = "Para la persona: ", pt = "Para a pessoa: ", en = "For the worker: " }
 
-local function write_text(given, result, verdict)
-  local words = verdict:explain(given.lang)
+local function write_text(given, result, verdict, request, accounts, details)
+  local words = verdict_texts.of({ language = given.lang, income = result, verdict = verdict,
+    request = request, accounts = accounts, details = details })
   return table.concat({
-    income_input.heading(given, result),
+    income_input.heading(given, result, accounts),
+    words.request,
     words.analyst,
     worker_heading[given.lang] .. words.worker,
     income.table(result, given.lang),
@@ -45,9 +48,10 @@ function command.run(given)
     local decide = verdict_input.load(given) -- before anything is sent
     local result, accounts, details = income_input.read(given)
     income_input.log_states(accounts, details)
-    local verdict = decide(result)
-    local text = given.json and json.canonical({ income = result, verdict = verdict })
-      or redact.escape_line(write_text(given, result, verdict), true)
+    local verdict, request = decide(result)
+    local text = given.json
+      and json.canonical({ income = result, request = request, verdict = verdict })
+      or redact.escape_line(write_text(given, result, verdict, request, accounts, details), true)
     return text, STATUS[verdict.outcome]
   end)
 end

@@ -7,6 +7,7 @@ local income = require("palenca.income")
 local income_input = require("palenca.host.cli.income_input")
 local json = require("palenca.util.json")
 local labels = require("palenca.income.labels")
+local redact = require("palenca.util.redact")
 local rows_format = require("palenca.host.cli.rows_format")
 
 local command = {
@@ -75,7 +76,8 @@ local function text_of(given)
     return csv_of(row_of(result, { account = joined(accounts, "account"),
       platform = joined(accounts, "platform") }, only and details[only] or {}))
   end
-  return income_input.heading(given, result) .. "\n\n" .. income.table(result, given.lang)
+  return redact.escape_line(income_input.heading(given, result, accounts, details) .. "\n\n"
+    .. income.table(result, given.lang), true)
 end
 
 -- ---- each account of a file ------------------------------------------------------------

@@ -405,18 +405,29 @@ end
 -- ---- the text --------------------------------------------------------------------------
 
 local headings = {
-  es = { as_of = "Al %s", yesterday = " (ayer)" },
-  pt = { as_of = "Até %s", yesterday = " (ontem)" },
-  en = { as_of = "As of %s", yesterday = " (yesterday)" },
+  es = { as_of = "Al %s", yesterday = " (ayer)", account = "Cuenta" },
+  pt = { as_of = "Até %s", yesterday = " (ontem)", account = "Conta" },
+  en = { as_of = "As of %s", yesterday = " (yesterday)", account = "Account" },
 }
 
---- The line that says up to which day a result counts.
+--- The lines that say up to which day a result counts, and of which accounts it is.
 -- @tparam table given the parsed options
 -- @tparam table result of @{read}
+-- @tparam {table,...} accounts of @{read}
+-- @tparam ?{[string]=table} details of @{read}: what the last logins of the accounts mean is said
 -- @treturn string
-function income_input.heading(given, result)
+function income_input.heading(given, result, accounts, details)
   local words = headings[given.lang]
-  return string.format(words.as_of, result.as_of) .. (given.as_of and "" or words.yesterday)
+  local lines = { words.as_of:format(result.as_of) .. (given.as_of and "" or words.yesterday) }
+  for _, account in ipairs(accounts) do
+    local state = details and (details[account.account] or {}).state
+    if account.account or account.platform then
+      lines[#lines + 1] = ("%s: %s%s%s%s"):format(words.account, account.platform or "",
+        account.platform and account.account and " " or "", account.account or "",
+        state and "; " .. account_state.advise(state, given.lang) or "")
+    end
+  end
+  return table.concat(lines, "\n")
 end
 
 --- Runs a command: wrong usage, then what it does, with its failures as one line.

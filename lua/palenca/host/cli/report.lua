@@ -66,13 +66,17 @@ local function page_of(given, decide, api)
   local result, accounts, details = income_input.read(given, api)
   local words = words_of[given.lang]
   local profiles, names = read_profiles(given, accounts, api), platform_names(api)
-  local verdict = decide and decide(result)
+  local verdict, request
+  if decide then
+    verdict, request = decide(result)
+  end
   return income_input.compute(given, function()
     local people, owners, facts = workers.of(profiles, given.unmask)
     return page({
       language = given.lang,
       income = result,
       verdict = verdict,
+      request = request,
       accounts = accounts,
       workers = people,
       owners = owners,
@@ -121,6 +125,7 @@ local function settings_of(given, version)
     { name = "rule", label = "version of the rule", value = version or "none" },
     { name = "installment", value = given.installment or "none" },
     { name = "obligations", value = given.obligations },
+    { name = "currency", value = given.currency or "none" },
     { name = "unmask", value = given.unmask and "yes" or "no" },
   })
 end

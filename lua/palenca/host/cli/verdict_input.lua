@@ -72,16 +72,17 @@ end
 
 --- Loads the rule; raises if it is none.
 -- @tparam table given the parsed options, with a rule
--- @treturn function takes an income, returns the verdict of @{palenca.income.decide}
+-- @treturn function takes an income, returns the verdict of @{palenca.income.decide} and the
+-- request, with the currency that its amounts count in, if there is one
 -- @treturn string the rule's version
 function verdict_input.load(given)
   local rule = income.load_rule(given.rule)
   return function(result)
-    return income.decide(result, rule, {
-      installment = given.installment,
-      obligations = given.obligations,
-      currency = given.currency,
-    })
+    local request = { installment = given.installment, obligations = given.obligations,
+      currency = given.currency }
+    local verdict = income.decide(result, rule, request)
+    request.currency = given.currency or result.currency
+    return verdict, request
   end, tostring(rule.version)
 end
 

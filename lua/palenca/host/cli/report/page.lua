@@ -9,6 +9,7 @@ local host = require("palenca.host")
 local html = require("palenca.host.cli.report.html")
 local number_format = require("palenca.host.cli.report.number_format")
 local style = require("palenca.host.cli.report.style")
+local verdict_texts = require("palenca.host.cli.verdict_texts")
 local words_of = require("palenca.host.cli.report.words")
 
 local element = html.element
@@ -237,14 +238,14 @@ local function outcome(data, words)
   if not verdict then
     return ""
   end
-  local texts = verdict:explain(data.language)
+  local texts = verdict_texts.of(data)
   return element("section", { class = "outcome " .. verdict.outcome },
     element("b", nil, words.outcome .. ": " .. words[verdict.outcome]),
-    element("p", nil, number_format.sentence(texts.analyst, data.language)),
+    element("p", nil, texts.request),
+    element("p", nil, texts.analyst),
     note_lines(data),
     -- of several persons' income there is nothing to say to any of them
-    #data.workers > 1 and "" or element("p", nil, words.for_worker .. ": "
-      .. number_format.sentence(texts.worker, data.language)))
+    #data.workers > 1 and "" or element("p", nil, words.for_worker .. ": " .. texts.worker))
 end
 
 local function figure_table(data, figures, first, last)
@@ -377,7 +378,7 @@ local function body(data, words)
 end
 
 --- Makes the page.
--- @tparam table data `language`; `income` and maybe `verdict`; `accounts`, as of
+-- @tparam table data `language`; `income` and maybe `verdict` and `request`; `accounts`, as of
 -- @{palenca.income.merge}; `workers`, `owners` and `facts`, as of
 -- @{palenca.host.cli.report.workers}, and whether it `has_profiles` at all; `details`, as of
 -- @{palenca.host.cli.income_input.read}; `platform_names`, code → name; `is_masked`; `source` and
