@@ -363,11 +363,41 @@ describe("palenca export", function()
     assert.truthy(out:find("^3 of 3 accounts are in "), out)
   end)
 
+  it("takes the accounts from the column of their heading, as other commands write it", function()
+    sandbox("--accounts", "3", "--rate-limit", "0")
+    local accounts = all_accounts()
+    local _, logins = process.run(process.program(), { "logins", "--csv", "--since", "900d" },
+      { env = env })
+    assert.truthy(logins:find("^created_at,account_id,"), logins)
+    for at, text in ipairs({
+      logins,
+      "Fecha;ID de la persona;Cuenta\r\n2026;x;" .. accounts[1] .. "\r\n",
+      '\239\187\191\n"id","Name, of whom","Account ID"\n"' .. accounts[2] .. '","A, ""B"", C","'
+        .. accounts[1] .. '"\n',
+      "conta\n" .. accounts[1] .. " # the first\n",
+    }) do
+      process.write_file(directory .. "/accounts.txt", text)
+      local status, out, err = process.run(process.program(), { "export", "--accounts-file",
+        directory .. "/accounts.txt", "--out", directory .. "/out" .. at }, { env = env })
+      assert.are.equal(0, status, err)
+      local files = files_of(directory .. "/out" .. at, "jsonl")
+      assert.are.equal(at == 1 and #accounts or 1, count(files), out)
+      assert.truthy(files[accounts[1]], out)
+    end
+    local status, out, err = process.run(process.program(), { "export", "--accounts-file",
+      directory, "--out", directory .. "/out" }, { env = env })
+    assert.are.same({ 1, "" }, { status, out })
+    assert.are.equal("palenca: " .. directory .. ": Is a directory\n", err)
+  end)
+
   it("rejects files that name no accounts", function()
     env = { PALENCA_API_KEY = "spec-key", PALENCA_BASE_URL = "http://127.0.0.1:9" }
     for text, problem in pairs({
       ["\n# none\n"] = "names no account",
       ["account_id,platform\n"] = "names no account",
+      ["fecha,persona\n"] = "line 1: 'fecha' is neither an account's id nor a heading with one of "
+        .. "the columns account_id, account, id_cuenta, cuenta, id_conta, conta, id",
+      ["cuenta,fecha\n,2026\n"] = "line 2: '' is not an account's id",
       [TUTORIAL .. "\n\nworker-1\n"] = "line 3: 'worker%-1' is not an account's id",
     }) do
       process.write_file(directory .. "/accounts.txt", text)

@@ -424,9 +424,10 @@ describe("palenca report", function()
       local day = get("/v1/accounts/" .. failed .. "/logins").logins[1].created_at:sub(1, 10)
       for language, texts in pairs({
         es = { "No hay ganancias registradas en el periodo.", "el último inicio de sesión "
-          .. "falló el " .. day .. ": usuario o contraseña incorrectos; la cuenta nunca se conectó. "
-          .. "Pide a la persona que conecte la cuenta de nuevo.", "porque el último inicio de sesión en tu "
-          .. "cuenta falló y no pudimos leer tus ganancias. No es un rechazo. El usuario o la "
+          .. "falló el " .. day .. ": usuario o contraseña incorrectos; la cuenta nunca se "
+          .. "conectó. Pide a la persona que conecte la cuenta de nuevo.",
+          "porque el último inicio de sesión en tu cuenta falló y no pudimos leer tus ganancias. No "
+          .. "es un rechazo. El usuario o la "
           .. "contraseña no son correctos. Revísalos e inténtalo de nuevo." },
         pt = { "a conta nunca foi conectada. Peça à pessoa que conecte a conta de novo.",
           "porque o último login na sua conta falhou", "O usuário ou a senha não estão corretos." },

@@ -2,8 +2,8 @@
 -- with a file for each of them, and going through them within the API's limit, from where it was
 -- ended.
 -- @module palenca.host.cli.account_batch
+local account_file = require("palenca.host.cli.account_file")
 local api_command = require("palenca.host.cli.api_command")
-local argcheck = require("palenca.util.argcheck")
 local errors = require("palenca.errors")
 local export_directory = require("palenca.host.cli.export_directory")
 local host = require("palenca.host")
@@ -27,7 +27,8 @@ local FAILURES_MAX = 3
 -- @param command of argparse
 function account_batch.define(command)
   options.add(command, "--accounts-file", {
-    help = "A file with the accounts' ids, one a line, or the CSV of 'palenca accounts --csv'.",
+    help = "A file with the accounts' ids: one a line, or CSV with a heading, such as that of "
+      .. "'palenca accounts --csv' or 'logins --csv'.",
     convert = options.file,
     argname = "FILE",
   })
@@ -36,35 +37,6 @@ function account_batch.define(command)
     convert = options.file,
     argname = "DIR",
   })
-end
-
--- ---- the accounts ----------------------------------------------------------------------
-
--- The first field of each line, whatever a spreadsheet writes behind it, a comma, a semicolon or a
--- tab, and around it; blank lines, comments and the heading of CSV are skipped.
-local function read_accounts(path)
-  local file, problem = io.open(path)
-  if not file then
-    user_error("%s", problem)
-  end
-  local accounts, seen, number = {}, {}, 0
-  for line in file:lines() do
-    number = number + 1
-    -- a spreadsheet writes a byte order mark before the first
-    local id = line:gsub("^\239\187\191", ""):match('^%s*"?([^%s,;#"]*)')
-    local is_heading = number == 1 and id == "account_id"
-    if id ~= "" and not is_heading and not argcheck.is_uuid(id) then
-      user_error("%s: line %d: '%s' is not an account's id", path, number, id)
-    elseif id ~= "" and not is_heading and not seen[id] then
-      seen[id] = true
-      accounts[#accounts + 1] = id
-    end
-  end
-  file:close()
-  if #accounts == 0 then
-    user_error("%s names no account", path)
-  end
-  return accounts
 end
 
 -- ---- one account -----------------------------------------------------------------------
@@ -116,7 +88,7 @@ local function watch(self, reason, seconds)
 end
 
 local function open(given, work)
-  local accounts = read_accounts(given.accounts_file)
+  local accounts = account_file.read(given.accounts_file)
   local self = { given = given, work = work, failed = 0, server_failures = 0, accounts = accounts }
   local own, on_attempt = observed_runtime.new(function(reason, seconds)
     watch(self, reason, seconds)
