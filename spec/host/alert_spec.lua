@@ -87,7 +87,8 @@ describe("palenca serve with --alert-url", function()
     local admin = served.stderr:match("metrics and health at (http://[%d.:]+)")
     helper.ask_until(function() -- they are published once in a while
       local states = {}
-      for line in http.request("GET", admin .. "/metrics").body:gmatch("palenca_events(%b{} %S+)") do
+      local metrics = http.request("GET", admin .. "/metrics").body
+      for line in metrics:gmatch("palenca_events(%b{} %S+)") do
         states[#states + 1] = line
       end
       return table.concat(states) == '{state="received"} 0{state="running"} 0{state="retry"} 0'

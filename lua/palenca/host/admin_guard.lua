@@ -17,8 +17,8 @@ local function check_post(headers)
   end
 end
 
--- Whoever follows a link to the page has it in a window of its own, which the other page can neither
--- read nor have do anything.
+-- Whoever follows a link to the page has it in a window of its own, which the other page can
+-- neither read nor have do anything.
 local function is_link_to_page(request)
   local headers = request.headers
   return request.method == "GET" and request.path == "/"

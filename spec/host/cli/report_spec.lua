@@ -426,8 +426,8 @@ describe("palenca report", function()
         es = { "No hay ganancias registradas en el periodo.", "el último inicio de sesión "
           .. "falló el " .. day .. ": usuario o contraseña incorrectos; la cuenta nunca se "
           .. "conectó. Pide a la persona que conecte la cuenta de nuevo.",
-          "porque el último inicio de sesión en tu cuenta falló y no pudimos leer tus ganancias. No "
-          .. "es un rechazo. El usuario o la "
+          "porque el último inicio de sesión en tu cuenta falló y no pudimos leer tus ganancias. "
+          .. "No es un rechazo. El usuario o la "
           .. "contraseña no son correctos. Revísalos e inténtalo de nuevo." },
         pt = { "a conta nunca foi conectada. Peça à pessoa que conecte a conta de novo.",
           "porque o último login na sua conta falhou", "O usuário ou a senha não estão corretos." },

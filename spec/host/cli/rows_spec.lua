@@ -320,6 +320,33 @@ describe("rows of the API in the shell", function()
     end)
   end)
 
+  it("names the variable or option that a client does not take, and the form", function()
+    for _, case in ipairs({
+      { "PALENCA_BASE_URL", "127.0.0.1:8402", "$PALENCA_BASE_URL (or --base-url): '127.0.0.1:8402' "
+        .. "is not a URL; write http://127.0.0.1:8402" },
+      { "PALENCA_BASE_URL", "localhost", "'localhost' is not a URL; write http://localhost" },
+      { "PALENCA_BASE_URL", "api.palenca.com/v1", "; write https://api.palenca.com/v1" },
+      { "PALENCA_BASE_URL", "u:secret@h", "$PALENCA_BASE_URL (or --base-url): this is not a URL" },
+      { "PALENCA_BASE_URL", "ftp://x", "'ftp://x' is not a URL, such as https://api.palenca.com" },
+      { "PALENCA_BASE_URL", "http://10.0.0.1", "$PALENCA_BASE_URL (or --base-url): base URL must "
+        .. "be https" },
+      { "PALENCA_ENVIRONMENT", "prod", "$PALENCA_ENVIRONMENT (or --environment): must be " },
+      { "PALENCA_API_KEY", "a b", "$PALENCA_API_KEY (or the file of --api-key-file): contains " },
+      { "PALENCA_TIMEOUT", "-1", "$PALENCA_TIMEOUT must be " },
+    }) do
+      local status, out, err = call({ "webhooks" }, { PALENCA_API_KEY = "k", PALENCA_BASE_URL = "",
+        [case[1]] = case[2] })
+      assert.are.same({ 1, "" }, { status, out })
+      assert.truthy(err:find("^palenca: [^\n]*\n$"), err)
+      assert.truthy(err:find(case[3], 1, true), err)
+      assert.is_nil(err:find("palenca.new", 1, true) or err:find("secret", 1, true), err)
+    end
+    local status, _, err = call({ "webhooks", "--base-url", "[::1]:8402" })
+    assert.are.equal(2, status)
+    assert.truthy(err:find("--base-url: '[::1]:8402' is not a URL; write http://[::1]:8402", 1,
+      true), err)
+  end)
+
   it("shows the accounts of a user", function()
     local rows = helper.lines_of_json(good("accounts", "d1c9b98b-3190-479e-99db-04060ff3997f",
       "--json"))

@@ -22,6 +22,13 @@ local WAIT_MIN = 3
 -- Failures of which the other command finds the cause.
 local IS_OF_CONNECTION = { auth = true, network = true, timeout = true }
 
+--- Removes the position in this program's code from an error's text.
+-- @param problem
+-- @treturn string
+function api_command.without_position(problem)
+  return (tostring(problem):gsub("^palenca/[%w_/]+%.lua:%d+: ", ""))
+end
+
 --- Makes a client of the options.
 -- @tparam table given the parsed options
 -- @tparam ?table more further options of `palenca.new`
@@ -32,7 +39,8 @@ function api_command.client(given, more)
     user_error("no API key: name a file with --api-key-file, or set PALENCA_API_KEY")
   end
   client.set_defaults(own)
-  return client.new(more)
+  local ok, made = pcall(client.new, more)
+  return ok and made or user_error("%s", options.client_problem(api_command.without_position(made)))
 end
 
 --- The same, whose waits of some seconds are logged: a command that prints its rows at the end
@@ -98,13 +106,6 @@ function api_command.read_rows(search)
   return nil, ("the history is incomplete: %s (%d rows of %s)"):format(
     report.reason or "rows are missing", report.rows,
     report.total_items and ("%d"):format(report.total_items) or "unknown")
-end
-
---- Removes the position in this program's code from an error's text.
--- @param problem
--- @treturn string
-function api_command.without_position(problem)
-  return (tostring(problem):gsub("^palenca/[%w_/]+%.lua:%d+: ", ""))
 end
 
 --- Logs that a command was used in a wrong way.

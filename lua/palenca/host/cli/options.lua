@@ -229,14 +229,22 @@ local function environment(text)
   return text
 end
 
+-- On this machine the API is spoken to without TLS.
+local function is_local(host)
+  return host:find("^localhost%f[:/\0]") or host:find("^127%.") or host:find("^%[::1%]")
+end
+
 -- What is wrong beyond that, a client says.
 local function base_url(text)
-  if not text:find("^https?://%S+$") then
-    -- one with a password in it is not shown
-    return nil, string.format("%s is not a URL, such as https://api.palenca.com",
-      text:find("@", 1, true) and "this" or "'" .. text .. "'")
+  if text:find("^https?://%S+$") then
+    return text
+  elseif text:find("@", 1, true) then -- one with a password in it is not shown
+    return nil, "this is not a URL, such as https://api.palenca.com"
+  elseif text:find("^[%w%[][%w%.:%-%]]*%f[/\0]%S*$") and not text:find("://", 1, true) then
+    return nil, string.format("'%s' is not a URL; write %s://%s", text,
+      is_local(text) and "http" or "https", text)
   end
-  return text
+  return nil, string.format("'%s' is not a URL, such as https://api.palenca.com", text)
 end
 
 --- The options of those who run a script: how its clients reach the API. The module itself reads
@@ -270,6 +278,36 @@ function options.add_client(command)
     convert = options.count,
     argname = "N",
   })
+end
+
+-- What a client of these options says of one, with where the option is from.
+local of_environment = {
+  { "^base_url: (.*)$", "$PALENCA_BASE_URL (or --base-url)" },
+  { "^environment (must be .*)$", "$PALENCA_ENVIRONMENT (or --environment)" },
+  { "^the API key (.*)$", "$PALENCA_API_KEY (or the file of --api-key-file)" },
+}
+
+--- Names the option that a client does not take, as the shell has it.
+-- @tparam string problem what `palenca.new` raised
+-- @treturn string
+function options.client_problem(problem)
+  local text = problem:match("^palenca%.new: (.*)$")
+  if not text then
+    return problem
+  elseif text:find("^base_url and environment are both set") then
+    return "$PALENCA_BASE_URL and $PALENCA_ENVIRONMENT are both set; only one can be meant"
+  end
+  for _, one in ipairs(of_environment) do
+    local rest = text:match(one[1])
+    if rest then
+      local url = os.getenv("PALENCA_BASE_URL")
+      local _, wrong = base_url(one[2]:find("BASE_URL", 1, true) and url or "https://x")
+      return ("%s: %s"):format(one[2], wrong or rest)
+    end
+  end
+  local name, rest = text:match("^([%l%d_]+) (must .*)$")
+  local variable = name and "PALENCA_" .. name:upper()
+  return variable and os.getenv(variable) and ("$%s %s"):format(variable, rest) or problem
 end
 
 --- What they mean for palenca.client. Raises if the file of the key cannot be read, or holds none.
