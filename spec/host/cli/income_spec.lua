@@ -444,6 +444,48 @@ describe("palenca income and palenca decide", function()
       end
     end)
 
+    it("writes the decisions on many accounts as CSV and as JSON", function()
+      local steady, banned = login({ platform = "uber" }),
+        login({ identifier = "uber+banned@palenca-tests.com" })
+      local file = process.write_file(directory .. "/decided.csv",
+        "account_id\n" .. steady .. "\n" .. banned .. "\n")
+      local function batch(name, ...)
+        return call("decide", "--accounts-file", file, "--out", directory .. "/" .. name, "--as-of",
+          "2026-11-01", "--rule", rule, "--installment", "1.00", ...)
+      end
+      local status, out, err = batch("decided")
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("^2 of 2 accounts are in .*: 2 read now, 0 before\n$"), out)
+      assert.are.equal(0, (batch("decided_csv", "--csv")))
+      for account, expected in pairs({ [steady] = { "approve", {}, "mxn", "success" },
+        [banned] = { "undecidable", "no_rows", nil, "error" } }) do
+        local found = cjson.decode(helper.read_file(directory .. "/decided/" .. account
+          .. ".jsonl"))
+        local reasons = found.reasons[1] or found.reasons
+        assert.are.same(expected, { found.outcome, reasons, found.currency, found.last_login })
+        assert.are.same({ account, "1.00", "0", "2026-11-01", "spec-1" }, { found.account,
+          found.installment, found.obligations, found.as_of, found.rule_version })
+        local _, one = call("decide", account, "--as-of", "2026-11-01", "--rule", rule,
+          "--installment", "1.00", "--json")
+        one = cjson.decode(one)
+        assert.are.same({ one.verdict.max_installment, one.income.monthly_income },
+          { found.max_installment, found.monthly_income })
+        local heading, row = helper.read_file(directory .. "/decided_csv/" .. account .. ".csv")
+          :match("^([^\n]*)\n([^\n]*)\n$")
+        assert.are.equal("account,platform,last_login,connected,outcome,reasons,max_installment,"
+          .. "monthly_income,currency,installment,obligations,as_of,rule_version,uncounted_rows",
+          heading)
+        assert.truthy(row:find("," .. found.outcome .. "," .. table.concat(found.reasons, " ")
+          .. ",", 1, true), row)
+      end
+      status, out, err = batch("decided", "--currency", "cop")
+      assert.are.same({ 1, "" }, { status, out })
+      assert.truthy(err:find("another --currency: none then, cop now", 1, true), err)
+      status, out, err = call("decide", steady, "--csv", "--rule", rule, "--installment", "1")
+      assert.are.same({ 2, "" }, { status, out })
+      assert.truthy(err:find("--csv goes with --accounts-file", 1, true), err)
+    end)
+
     it("fails with one line at an account that does not exist, and at a wrong key", function()
       local nobody = "00000000-0000-4000-8000-000000000000"
       for problem, env in pairs({

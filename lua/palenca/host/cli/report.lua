@@ -122,11 +122,8 @@ end
 local function settings_of(given, version)
   return income_input.settings(given, "html", {
     { name = "lang", value = given.lang },
-    { name = "rule", label = "version of the rule", value = version or "none" },
-    { name = "installment", value = given.installment or "none" },
-    { name = "obligations", value = given.obligations },
-    { name = "currency", value = given.currency or "none" },
     { name = "unmask", value = given.unmask and "yes" or "no" },
+    table.unpack(verdict_input.settings(given, version)),
   })
 end
 

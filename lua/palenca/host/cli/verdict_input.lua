@@ -70,6 +70,19 @@ function verdict_input.problem(given)
   end
 end
 
+--- What the files of many accounts depend on.
+-- @tparam table given the parsed options
+-- @tparam ?string version of the rule
+-- @treturn {table,...} as of @{palenca.host.cli.export_directory.open}
+function verdict_input.settings(given, version)
+  return {
+    { name = "rule", label = "version of the rule", value = version or "none" },
+    { name = "installment", value = given.installment or "none" },
+    { name = "obligations", value = given.obligations },
+    { name = "currency", value = given.currency or "none" },
+  }
+end
+
 --- Loads the rule; raises if it is none.
 -- @tparam table given the parsed options, with a rule
 -- @treturn function takes an income, returns the verdict of @{palenca.income.decide} and the
