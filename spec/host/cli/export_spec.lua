@@ -363,6 +363,24 @@ describe("palenca export", function()
     assert.truthy(out:find("^3 of 3 accounts are in "), out)
   end)
 
+  it("says of an account without earnings that its last login failed", function()
+    sandbox("--rate-limit", "0")
+    local failed = post(url, "/sandbox/logins",
+      { identifier = "didi+invalid_credentials@palenca-tests.com" }).account_id
+    write_accounts({ TUTORIAL, failed })
+    local status, out, err = call()
+    assert.are.equal(0, status, err)
+    assert.truthy(out:find("^2 of 2 accounts are in "), out)
+    assert.truthy(err:find("palenca: warning: account " .. failed .. ": the last login failed on ",
+      1, true), err)
+    assert.truthy(err:find(": invalid_credentials; the account was never connected\n", 1, true),
+      err)
+    assert.is_nil(err:find("account " .. TUTORIAL, 1, true))
+    local files = files_of(directory .. "/out", "jsonl")
+    assert.are.equal("", files[failed])
+    assert.truthy(lines_in(files[TUTORIAL]) > 0)
+  end)
+
   it("takes the accounts from the column of their heading, as other commands write it", function()
     sandbox("--accounts", "3", "--rate-limit", "0")
     local accounts = all_accounts()

@@ -69,6 +69,14 @@ describe("rows of the API in the shell", function()
     return out
   end
 
+  -- A line says since when rows are.
+  local function good_with_period(...)
+    local status, out, err = call({ ... })
+    assert.are.equal(0, status, err)
+    assert.truthy(err:find("since %d+%-%d%d%-%d%d; %-%-since for earlier"), err)
+    return out
+  end
+
   local function post(path, body)
     local response = http.request("POST", url .. path, cjson.encode(body),
       { ["content-type"] = "application/json" })
@@ -318,6 +326,26 @@ describe("rows of the API in the shell", function()
         waiting:wait_exit()
       end)
     end)
+  end)
+
+  it("finds the user of an external id whenever it was created, and the accounts", function()
+    local recent = {}
+    for _, user in ipairs(helper.lines_of_json(good_with_period("users", "--json"))) do
+      recent[user.user_id] = true
+    end
+    local old
+    for _, user in ipairs(helper.lines_of_json(good("users", "--json", "--since", "2024-01-01"))) do
+      old = not recent[user.user_id] and user.external_id and user or old
+    end
+    local found = helper.lines_of_json(good("users", "--external-id", old.external_id, "--json"))
+    assert.are.same({ old.user_id }, { found[1].user_id, found[2] and found[2].user_id })
+    local accounts = good("accounts", "--external-id", old.external_id, "--json")
+    assert.are.equal(good("accounts", old.user_id, "--json"), accounts)
+    assert.are.equal(old.user_id, helper.lines_of_json(accounts)[1].user_id)
+    assert.are.equal("", good("accounts", "--external-id", "nobody", "--json"))
+    local status, _, err = call({ "accounts", old.user_id, "--external-id", old.external_id })
+    assert.are.equal(2, status)
+    assert.truthy(err:find("users and --external-id: only one can be meant", 1, true), err)
   end)
 
   it("names the variable or option that a client does not take, and the form", function()

@@ -3,6 +3,7 @@
 -- ended.
 -- @module palenca.host.cli.account_batch
 local account_file = require("palenca.host.cli.account_file")
+local account_state = require("palenca.host.cli.account_state")
 local api_command = require("palenca.host.cli.api_command")
 local errors = require("palenca.errors")
 local export_directory = require("palenca.host.cli.export_directory")
@@ -63,7 +64,7 @@ local function record_failure(self, account, problem)
 end
 
 local function make_one(self, account)
-  local text, problem = self.work.make(self.api, account, self.directory.settings)
+  local text, problem, state = self.work.make(self.api, account, self.directory.settings)
   if not text then
     record_failure(self, account, problem)
     return
@@ -72,6 +73,10 @@ local function make_one(self, account)
   local ok, raised = pcall(self.directory.write, self.directory, account, text)
   if not ok then
     stop(self, tostring(raised))
+  end
+  if state then
+    self.progress:clear()
+    account_state.log(account, state)
   end
   self.progress:advance()
 end
@@ -152,7 +157,8 @@ end
 -- what is said of the files, such as "reports" and "written"; `settings()`, what they depend on, as
 -- of @{export_directory.open};
 -- `make(api, account, settings)`, the text of an account's file, or nil and what is wrong with the
--- account; `period(settings)`, the first day that is read and the last one
+-- account; and what is to be logged of its last login, of @{palenca.host.cli.account_state};
+-- `period(settings)`, the first day that is read and the last one
 -- @treturn integer the exit status
 function account_batch.run(name, problem, given, work)
   local signal

@@ -175,15 +175,24 @@ function account_state.log(account, state)
   end
 end
 
+--- Reads the account first.
+-- @tparam Client api
+-- @tparam string account its id
+-- @treturn ?table as of @{read}
+-- @treturn ?error of palenca.errors: it is not known
+function account_state.find(api, account)
+  local found, err = api.accounts:get(account)
+  if not found then
+    return nil, err
+  end
+  return account_state.read(api, found)
+end
+
 --- Reads and logs it. Raises if it cannot be read.
 -- @tparam Client api
 -- @tparam string account its id
 function account_state.check(api, account)
-  local found, err = api.accounts:get(account)
-  local state
-  if found then
-    state, err = account_state.read(api, found)
-  end
+  local state, err = account_state.find(api, account)
   if err then
     api_command.must(nil, err, "account " .. account)
   end

@@ -2,6 +2,7 @@
 -- @module palenca.host.cli.accounts
 local api_command = require("palenca.host.cli.api_command")
 local date_argument = require("palenca.host.cli.date_argument")
+local options = require("palenca.host.cli.options")
 local rows_command = require("palenca.host.cli.rows_command")
 local user_error = require("palenca.host.user_error")
 
@@ -25,10 +26,11 @@ local function users_of(api, given)
   if #users > 0 then
     return users
   end
-  local period = rows_command.period(given, function()
+  local search = rows_command.period(given, function()
     return date_argument.days_ago(DAYS)
-  end)
-  for _, user in ipairs(api_command.must(api_command.read_rows(api.users:search(period)))) do
+  end, given.external_id)
+  search.external_id = given.external_id
+  for _, user in ipairs(api_command.must(api_command.read_rows(api.users:search(search)))) do
     add(user.user_id)
   end
   return users
@@ -85,6 +87,16 @@ return rows_command.new({
   since = DAYS .. " days ago",
   filters = { "platform", "status" },
   newest = "created_at",
+  define = function(command)
+    options.add(command, "--external-id", {
+      help = "Only those of the user with this id of your own, whenever it was created.",
+      argname = "ID",
+    })
+  end,
+  problem = function(given)
+    return #given.users > 0 and given.external_id
+      and "users and --external-id: only one can be meant" or nil
+  end,
   has_secrets = "With identity numbers, which are masked otherwise.",
   columns = {
     { name = "account_id" },

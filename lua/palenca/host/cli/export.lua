@@ -2,6 +2,7 @@
 -- where it was ended.
 -- @module palenca.host.cli.export
 local account_batch = require("palenca.host.cli.account_batch")
+local account_state = require("palenca.host.cli.account_state")
 local date_argument = require("palenca.host.cli.date_argument")
 local earnings_rows = require("palenca.host.cli.earnings_rows")
 local options = require("palenca.host.cli.options")
@@ -62,7 +63,14 @@ function export.run(given)
     make = function(api, account, settings)
       local rows, problem = earnings_rows.read(api, account,
         { start_date = settings.since, end_date = settings["until"] })
-      return rows and text_of(given, rows), problem
+      if not rows then
+        return nil, problem
+      end
+      local state
+      if #rows == 0 then -- maybe it was never connected
+        state, problem = account_state.find(api, account)
+      end
+      return not problem and text_of(given, rows) or nil, problem, state
     end,
   })
 end

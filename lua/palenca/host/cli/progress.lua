@@ -1,9 +1,11 @@
---- Shows how far a long command is, and what it waits for: a bar on a terminal, else lines in the
--- log.
+--- Shows how far a long command is, how long the rest takes, and what it waits for: a bar on a
+-- terminal, else lines in the log.
 -- @module palenca.host.cli.progress
+local core = require("palenca.core")
 local host = require("palenca.host")
 local program_log = require("palenca.host.program_log")
 local text_layout = require("palenca.util.text_layout")
+local time_left = require("palenca.host.cli.time_left")
 
 local Progress = {}
 Progress.__index = Progress
@@ -26,6 +28,8 @@ function progress.new(options)
   return setmetatable({
     total = options.total,
     done = options.done,
+    before = options.done,
+    started_at = core.steady_time(),
     noun = options.noun,
     width = not options.json and host.terminal_width("stderr") or nil,
     shown_at = 0,
@@ -34,7 +38,9 @@ function progress.new(options)
 end
 
 local function count_text(self)
-  return ("%d of %d %s"):format(self.done, self.total, self.noun)
+  local left = time_left(self.done - self.before, self.total - self.done,
+    core.steady_time() - self.started_at)
+  return ("%d of %d %s"):format(self.done, self.total, self.noun) .. (left and ", " .. left or "")
 end
 
 local function draw(self)

@@ -12,6 +12,9 @@ local suggest = require("palenca.util.suggest")
 
 local rows_command = {}
 
+-- Before there was the API.
+local BEGINNING = "2015-01-01"
+
 --- A converter for ids in UUID form.
 -- @tparam string text
 -- @treturn ?string
@@ -43,10 +46,13 @@ end
 --- The days that are read.
 -- @tparam table given the parsed options; gets `default_since`, if that is the first day
 -- @tparam function since makes the default first day of the last one
+-- @param[opt] is_any_time whether it is looked for at all times, unless a first day is set
 -- @treturn table `start_date`, `end_date`, as the API's searches have them
-function rows_command.period(given, since)
+function rows_command.period(given, since, is_any_time)
   local last = given["until"] or date_argument.today()
-  if not given.since then
+  if is_any_time and not given.since then
+    return { start_date = BEGINNING, end_date = last }
+  elseif not given.since then
     given.default_since = since(last)
   end
   return { start_date = given.since or given.default_since, end_date = last }
@@ -178,7 +184,8 @@ local function problem_of(spec, given)
   if given.json and given.csv then
     return "--json and --csv: only one can be meant"
   end
-  return spec.since and rows_command.period_problem(given) or nil
+  return spec.since and rows_command.period_problem(given) or spec.problem and spec.problem(given)
+    or nil
 end
 
 local function show(spec, given)
@@ -203,7 +210,8 @@ end
 -- @{palenca.host.cli.progress} (see @{api_command.logging_client}) to the rows; maybe
 -- `argument` (`name, help, argname, args, convert`); `since`, the default first day in words;
 -- `filters`, names of fields; `newest`, the field that rows are sorted by; `define`, which adds
--- more options; `has_secrets`, what is masked, as the help of `--unmask`; `write`, instead of
+-- more options; `problem`, which returns what is wrong with their combination;
+-- `has_secrets`, what is masked, as the help of `--unmask`; `write`, instead of
 -- `rows_format.write`
 -- @treturn table the command
 function rows_command.new(spec)

@@ -10,7 +10,7 @@ local DAYS = 30
 local function read(api, given)
   local search = rows_command.period(given, function()
     return date_argument.days_ago(DAYS)
-  end)
+  end, given.external_id)
   search.external_id = given.external_id
   return api_command.must(api_command.read_rows(api.users:search(search)))
 end
@@ -23,7 +23,7 @@ return rows_command.new({
   since = DAYS .. " days ago",
   define = function(command)
     options.add(command, "--external-id", {
-      help = "Only the one with this id of your own.",
+      help = "Only the one with this id of your own, whenever it was created.",
       argname = "ID",
     })
   end,
