@@ -48,7 +48,7 @@ local function write_text(given, result, verdict, request, accounts, details)
     request = request, accounts = accounts, details = details })
   return table.concat({
     income_input.heading(given, result, accounts),
-    words.request,
+    table.concat({ words.request, table.unpack(words.states) }, "\n"),
     words.analyst,
     worker_heading[given.lang] .. words.worker,
     income.table(result, given.lang),

@@ -57,7 +57,8 @@ end
 -- @tparam table data `language`; `income`; `verdict` and `request`, of
 -- @{palenca.host.cli.verdict_input}; `accounts` and `details`, of
 -- @{palenca.host.cli.income_input.read}; maybe `platform_names`, code → name
--- @treturn table `request`, `analyst` and `worker`, texts
+-- @treturn table `request`, `analyst` and `worker`, texts; `states`, a list of texts on accounts
+-- whose last login was no success
 function verdict_texts.of(data)
   local language, verdict = data.language, data.verdict
   local said = verdict:explain(language)
@@ -68,8 +69,8 @@ function verdict_texts.of(data)
     and account_state.tell_worker(unconnected, language)
   return {
     request = request_text(verdict, data.request, data.income, language),
-    analyst = number_format.sentence(table.concat({ said.analyst, table.unpack(states) }, " "),
-      language),
+    states = states,
+    analyst = number_format.sentence(said.analyst, language),
     worker = worker or number_format.sentence(said.worker, language),
   }
 end

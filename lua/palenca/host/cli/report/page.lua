@@ -224,12 +224,12 @@ local function notes(data)
   return figure_texts.notes(data.income, data.language, data.platform_names)
 end
 
-local function note_lines(data)
-  local lines = {}
-  for at, note in ipairs(notes(data)) do
-    lines[at] = element("p", nil, note)
+local function paragraphs(texts)
+  local list = {}
+  for at, text in ipairs(texts) do
+    list[at] = element("p", nil, text)
   end
-  return lines
+  return list
 end
 
 -- The outcome with what may move it, so that nobody needs to look for that further below.
@@ -242,8 +242,9 @@ local function outcome(data, words)
   return element("section", { class = "outcome " .. verdict.outcome },
     element("b", nil, words.outcome .. ": " .. words[verdict.outcome]),
     element("p", nil, texts.request),
+    paragraphs(texts.states),
     element("p", nil, texts.analyst),
-    note_lines(data),
+    paragraphs(notes(data)),
     -- of several persons' income there is nothing to say to any of them
     #data.workers > 1 and "" or element("p", nil, words.for_worker .. ": " .. texts.worker))
 end
