@@ -147,7 +147,9 @@ static void fail(palenca_engine *engine, call *one, palenca_kind kind, const cha
   complete(engine, one, &outcome, &meta);
 }
 
-#define PASSED "the deadline passed while waiting "
+static const char passed_limit[] = "the deadline passed while waiting for the rate limit";
+static const char passed_room[] = "the deadline passed while waiting for other requests to end";
+static const char passed_retry[] = "the deadline passed while waiting to try again";
 
 static void expire_list(palenca_engine *engine, call_list *list, const char *message, int64_t now) {
   for (call *one = list->first, *next; one != NULL; one = next) {
@@ -171,14 +173,12 @@ static void expire(palenca_engine *engine, int64_t now) {
     return;
   }
   engine->expiry = INT64_MAX;
-  expire_list(engine, &engine->waiting, PASSED "to try again", now);
+  expire_list(engine, &engine->waiting, passed_retry, now);
   for (send_queue *one = engine->send_queues; one != NULL; one = one->next) {
     for (int priority = 0; priority < PRIORITIES; priority++) {
       priority_queue *queue = &one->queues[priority];
       bool is_limited = queue->blocked_until > now || has_room(engine, priority);
-      expire_list(engine, &queue->calls,
-                  is_limited ? PASSED "for the rate limit" : PASSED "for other requests to end",
-                  now);
+      expire_list(engine, &queue->calls, is_limited ? passed_limit : passed_room, now);
     }
   }
 }

@@ -11,7 +11,8 @@ local LOG = { { HOST, "Log lines" }, { NGINX, "Log lines" }, { SANDBOX, "Log lin
 local CAUSES = { { ACCESS, "Causes of a rejection" }, { ACCESS, "Responses" },
   { NGINX, "Log lines" } }
 local MESSAGES = { { MODULE, "Messages" }, { MODULE, "Messages about responses" },
-  { MODULE, "Messages about the API's JSON" }, { MODULE, "Messages about pages and webhooks" } }
+  { MODULE, "Messages about the API's JSON" }, { MODULE, "Messages about pages and webhooks" },
+  { MODULE, "Messages about the deadline" } }
 
 -- What stands for a value in a table.
 local VALUES = { "TIME", "ID", "N", "URL", "FILE", "LIST", "ERROR", "REASON", "SIGNAL", "SCRIPT",
