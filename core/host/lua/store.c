@@ -376,7 +376,8 @@ static int count_states(lua_State *L) {
 }
 
 /* host.events.queue(path, {account_id=, user_id=, body=, began= (Unix seconds), after= (an id)}) →
- * whether it was queued: else there is one meanwhile, or whose it is was forgotten | nil, message */
+ * whether it was queued: else there is one meanwhile, or whose it is was forgotten | nil, message
+ */
 static int queue_event(lua_State *L) {
   host_error error;
   bool is_queued;
@@ -399,8 +400,8 @@ static int queue_event(lua_State *L) {
   return 1;
 }
 
-/* host.events.last_purged(path) → when the last login.success was received that was deleted, but for
- * forgotten ones, in Unix seconds; 0: none was | nil, message */
+/* host.events.last_purged(path) → when the last login.success was received that was deleted, but
+ * for forgotten ones, in Unix seconds; 0: none was | nil, message */
 static int last_purged(lua_State *L) {
   host_error error;
   int64_t received_at;

@@ -100,7 +100,8 @@ static bool purge(sqlite3 *db, const event_admin_request *request, int64_t recei
                                    .received_before = received_before};
   int64_t before = report->events;
   return event_purge_count(db, &range, report) &&
-         (report->events == before || request->purge.dry_run || event_purge_delete_range(db, &range));
+         (report->events == before || request->purge.dry_run ||
+          event_purge_delete_range(db, &range));
 }
 
 bool event_admin_purge_matching(sqlite3 *db, const event_admin_request *request,

@@ -98,9 +98,23 @@ static void add_filter(writer *w, const event_filter *filter) {
   add_text(w, "error", filter->error);
 }
 
+static void add_forget(writer *w, const event_admin_request *request) {
+  const event_forget *forget = &request->forget;
+  add_list(w, "events", forget->ids, forget->id_count);
+  add_list(w, "decisions", forget->numbers, forget->number_count);
+  add_text(w, "account", request->account_id);
+  add_text(w, "user", request->user_id);
+}
+
+static void add_queue(writer *w, const event_queue_request *queue) {
+  add(w, " after=%lld began=%lld", (long long)queue->after, (long long)queue->began);
+  add_text(w, "account", queue->account_id);
+  add_text(w, "user", queue->user_id);
+  add_text(w, "body", queue->body);
+}
+
 bool event_admin_write_request(const event_admin_request *request,
                                char line[EVENT_ADMIN_LINE_MAX]) {
-  const event_forget *forget = &request->forget;
   writer w = begin(line, kinds[request->kind]);
   switch (request->kind) {
   case EVENT_ADMIN_REPLAY:
@@ -116,20 +130,13 @@ bool event_admin_write_request(const event_admin_request *request,
         (long long)request->purge.finished_before);
     break;
   case EVENT_ADMIN_FORGET:
-    add_list(&w, "events", forget->ids, forget->id_count);
-    add_list(&w, "decisions", forget->numbers, forget->number_count);
-    add_text(&w, "account", request->account_id);
-    add_text(&w, "user", request->user_id);
+    add_forget(&w, request);
     break;
   case EVENT_ADMIN_BACKUP:
     add_text(&w, "file", request->file);
     break;
   case EVENT_ADMIN_QUEUE:
-    add(&w, " after=%lld began=%lld", (long long)request->queue.after,
-        (long long)request->queue.began);
-    add_text(&w, "account", request->queue.account_id);
-    add_text(&w, "user", request->queue.user_id);
-    add_text(&w, "body", request->queue.body);
+    add_queue(&w, &request->queue);
     break;
   case EVENT_ADMIN_REPLAY_MATCHING:
   case EVENT_ADMIN_PURGE_MATCHING:

@@ -54,8 +54,8 @@ static bool put(sqlite3 *db, const event_queue_request *what, bool *is_left_out)
   bool ok = event_reconciled_find(db, what->account_id, now, &queued) &&
             event_forget_is_after(db, what->account_id, what->user_id, what->began, is_left_out);
   *is_left_out = *is_left_out || queued != 0;
-  return ok && (*is_left_out || event_reconciled_put(db, what->account_id, what->body,
-                                                     strlen(what->body), now));
+  return ok && (*is_left_out ||
+                event_reconciled_put(db, what->account_id, what->body, strlen(what->body), now));
 }
 
 bool event_admin_queue(sqlite3 *db, const event_admin_request *request, event_admin_place *place,

@@ -12,10 +12,12 @@
 
 /* Of an event; itself is the last. A table that has more of an event has its statement here. */
 static const char *const removals[] = {
-    "DELETE FROM event_responses WHERE id = ?1", "DELETE FROM event_traces WHERE id = ?1",
-    "DELETE FROM reconciled WHERE event = ?1",   "DELETE FROM attempts WHERE id = ?1",
-    "DELETE FROM reconciled WHERE account_id = (SELECT account_id FROM events WHERE id = ?1)"
-    WITHOUT_EVENT,
+    "DELETE FROM event_responses WHERE id = ?1",
+    "DELETE FROM event_traces WHERE id = ?1",
+    "DELETE FROM reconciled WHERE event = ?1",
+    "DELETE FROM attempts WHERE id = ?1",
+    "DELETE FROM reconciled WHERE account_id = (SELECT account_id FROM events WHERE id = "
+    "?1)" WITHOUT_EVENT,
     "DELETE FROM bodies WHERE id = ?1",
     "DELETE FROM events WHERE id = ?1",
 };
@@ -118,15 +120,15 @@ bool event_forget_is_after(sqlite3 *db, const char *account_id, const char *user
                            bool *is) {
   int64_t account, user;
   sqlite3_stmt *query = NULL;
-  int step = digest_of(account_id, &account) && digest_of(user_id, &user) &&
-                     sqlite3_prepare_v2(db,
-                                        "SELECT 1 FROM forgotten WHERE id IN (?1, ?2) AND at >= ?3",
-                                        -1, &query, NULL) == SQLITE_OK &&
-                     sqlite3_bind_int64(query, 1, account) == SQLITE_OK &&
-                     sqlite3_bind_int64(query, 2, user) == SQLITE_OK &&
-                     sqlite3_bind_int64(query, 3, since) == SQLITE_OK
-                 ? sqlite3_step(query)
-                 : SQLITE_ERROR;
+  int step =
+      digest_of(account_id, &account) && digest_of(user_id, &user) &&
+              sqlite3_prepare_v2(db, "SELECT 1 FROM forgotten WHERE id IN (?1, ?2) AND at >= ?3",
+                                 -1, &query, NULL) == SQLITE_OK &&
+              sqlite3_bind_int64(query, 1, account) == SQLITE_OK &&
+              sqlite3_bind_int64(query, 2, user) == SQLITE_OK &&
+              sqlite3_bind_int64(query, 3, since) == SQLITE_OK
+          ? sqlite3_step(query)
+          : SQLITE_ERROR;
   *is = step == SQLITE_ROW;
   (void)sqlite3_finalize(query);
   return step == SQLITE_ROW || step == SQLITE_DONE;

@@ -121,8 +121,8 @@
   " lines_left_out INTEGER,"                                                                       \
   " PRIMARY KEY (id, replay, attempt)) WITHOUT ROWID;"
 
-/* Since version 8: which ids were forgotten, by their digests, and when, see forget.h; and until when
- * what was purged had been received, see purge.h. */
+/* Since version 8: which ids were forgotten, by their digests, and when, see forget.h; and until
+ * when what was purged had been received, see purge.h. */
 #define FORGOTTEN_TABLES                                                                           \
   "CREATE TABLE forgotten (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);"                          \
   "CREATE INDEX forgotten_at ON forgotten(at);"                                                    \
@@ -134,8 +134,7 @@
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
     "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES RESPONSE_TABLES TRACE_TABLE RECONCILED_TABLE
-    ATTEMPTS_TABLE FORGOTTEN_TABLES
-    "INSERT INTO purged VALUES (0);"
+        ATTEMPTS_TABLE FORGOTTEN_TABLES "INSERT INTO purged VALUES (0);"
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
                                                                     "COMMIT;";
@@ -170,11 +169,10 @@ static const char from_6[] =
     "BEGIN IMMEDIATE;" TRACE_TABLE RECONCILED_TABLE "PRAGMA user_version = 7;"
     "COMMIT;";
 
-static const char from_7[] =
-    "BEGIN IMMEDIATE;" ATTEMPTS_TABLE FORGOTTEN_TABLES
-    "INSERT INTO purged " EVENT_PURGE_FIRST_DONE ";"
-    "PRAGMA user_version = 8;"
-    "COMMIT;";
+static const char from_7[] = "BEGIN IMMEDIATE;" ATTEMPTS_TABLE FORGOTTEN_TABLES
+                             "INSERT INTO purged " EVENT_PURGE_FIRST_DONE ";"
+                             "PRAGMA user_version = 8;"
+                             "COMMIT;";
 
 /* Also for a backup, which begins without it. */
 static const char set_cookie[] = "BEGIN IMMEDIATE;" SET_VERSION SET_COOKIE "COMMIT;";
