@@ -59,7 +59,8 @@ local MESSAGES = {
     { "problem = ", "inconsistent%(", "NOT_COUNTED = ", within = { "the first page changed" } },
   },
   c = {
-    { "PALENCA_NETWORK,%s+" }, { "static const char passed_[%w_]+%[%] =" }, { "PALENCA_PROTOCOL,%s+" },
+    { "PALENCA_NETWORK,%s+" }, { "static const char passed_[%w_]+%[%] =" },
+    { "PALENCA_PROTOCOL,%s+" },
     { "PALENCA_AUTH,%s+" },
     { "return ", within = { "palenca_page_verdict_text(" } },
   },

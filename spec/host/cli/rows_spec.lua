@@ -359,7 +359,8 @@ describe("rows of the API in the shell", function()
       { "PALENCA_BASE_URL", "http://10.0.0.1", "$PALENCA_BASE_URL (or --base-url): base URL must "
         .. "be https" },
       { "PALENCA_ENVIRONMENT", "prod", "$PALENCA_ENVIRONMENT (or --environment): must be " },
-      { "PALENCA_API_KEY", "a b", "$PALENCA_API_KEY (or the file of --api-key-file): contains " },
+      { "PALENCA_API_KEY", "a b", "$PALENCA_API_KEY (or the file of --api-key-file): the API "
+        .. "key contains " },
       { "PALENCA_TIMEOUT", "-1", "$PALENCA_TIMEOUT must be " },
     }) do
       local status, out, err = call({ "webhooks" }, { PALENCA_API_KEY = "k", PALENCA_BASE_URL = "",

@@ -284,7 +284,7 @@ end
 local of_environment = {
   { "^base_url: (.*)$", "$PALENCA_BASE_URL (or --base-url)" },
   { "^environment (must be .*)$", "$PALENCA_ENVIRONMENT (or --environment)" },
-  { "^the API key (.*)$", "$PALENCA_API_KEY (or the file of --api-key-file)" },
+  { "^(the API key .*)$", "$PALENCA_API_KEY (or the file of --api-key-file)" },
 }
 
 --- Names the option that a client does not take, as the shell has it.

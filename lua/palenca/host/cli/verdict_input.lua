@@ -58,7 +58,8 @@ end
 -- @tparam table given the parsed options
 -- @treturn ?string
 function verdict_input.problem(given)
-  local missing = (given.rule or given.installment) and options.missing(given, "installment", "rule")
+  local missing = (given.rule or given.installment)
+    and options.missing(given, "installment", "rule")
   if missing then
     return missing
   end
