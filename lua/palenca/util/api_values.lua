@@ -46,6 +46,28 @@ api_values.status_details = names [[
 --- The warnings of accounts.
 api_values.warnings = names "rider_account fleet_account incomplete_profile_data id_mismatch"
 
+--- The codes of errors that the API's documentation names, and those of the sandbox.
+api_values.error_codes = names [[
+  missing_api_key invalid_api_key bad_request invalid_credentials platform_unavailable
+  too_many_requests service_unavailable request_timeout platform_error invalid_otp expired_otp
+  email_not_validated invalid_phone_number invalid_email lambda_error login_refused
+  invalid_otp_auth_key could_not_send_otp unable_to_get_performance recent_login_successful
+  invalid_otp_session not_found forbidden method_not_allowed
+]]
+
+local code_of_status = {
+  [401] = "invalid_api_key", [403] = "forbidden", [404] = "not_found",
+  [405] = "method_not_allowed", [408] = "request_timeout", [412] = "recent_login_successful",
+  [429] = "too_many_requests", [504] = "request_timeout",
+}
+
+--- The code of a simulated error whose status alone is given.
+-- @tparam integer status from 400
+-- @treturn string
+function api_values.code_of(status)
+  return code_of_status[status] or status < 500 and "bad_request" or "service_unavailable"
+end
+
 --- What handlers are registered for: present and former actions, their families, such as
 -- `login.*`, and `*`.
 api_values.handled = { ["*"] = true }

@@ -36,6 +36,13 @@ describe("palenca sandbox", function()
       local list = helper.json.decode(get(url .. "/sandbox/faults", key).body).data.faults
       assert.are.equal(1, #list)
       assert.are.equal("latency", list[1].kind)
+      for status, code in pairs({ [404] = "not_found", [429] = "too_many_requests",
+        [422] = "bad_request", [502] = "service_unavailable", [504] = "request_timeout" }) do
+        post(url .. "/sandbox/faults", { kind = "error", status = status, times = 1 })
+        response = get(url .. TUTORIAL, key)
+        assert.are.same({ status, code }, { response.status,
+          helper.json.decode(response.body).error.code })
+      end
       assert.are.equal("/v1/users", list[1].path)
     end)
 
@@ -43,7 +50,7 @@ describe("palenca sandbox", function()
       ["fire"] = "'fire' is none of the kinds",
       ["error,status"] = "'status' is not NAME=VALUE",
       ["error,status=200"] = "status must be at least 400",
-      ["drop,seconds=1"] = "seconds is not known here",
+      ["drop,seconds=1"] = "seconds is not known here (known: kind, method, path, probability, times)",
       ["drop,times=0"] = "times must be at least 1",
       ["latency,probability=2"] = "probability must be from 0 to 1",
     }

@@ -1,5 +1,6 @@
 --- Injects faults: slow or failing responses, lost webhooks, shifting pages.
 -- @module palenca.sandbox.delivery.faults
+local api_values = require("palenca.util.api_values")
 local constants = require("palenca.sandbox.data.vendor_constants")
 local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
@@ -59,6 +60,17 @@ function faults.new(store, on_change)
   return setmetatable({ store = store, on_change = on_change, list = {}, last = 0 }, faults)
 end
 
+--- The fields of a kind, as keys.
+-- @tparam string kind
+-- @treturn table
+function faults.names(kind)
+  local known = { kind = true, probability = true, times = true }
+  for _, name in ipairs(faults.kinds[kind]) do
+    known[name] = true
+  end
+  return known
+end
+
 --- Validates a fault. Fields that its kind does not have are rejected.
 -- @tparam table given as it was written
 -- @treturn ?table the fault
@@ -68,11 +80,7 @@ function faults.read(given)
   if not fault then
     return nil, wrong
   end
-  local known = { kind = true, probability = true, times = true }
-  for _, name in ipairs(faults.kinds[fault.kind]) do
-    known[name] = true
-  end
-  wrong = validate.strangers(given, known, "body")
+  wrong = validate.strangers(given, faults.names(fault.kind), "body")
   if #wrong > 0 then
     return nil, wrong
   end
@@ -90,6 +98,9 @@ function faults:add(given)
   end
   for name, value in pairs(given) do
     fault[name] = value
+  end
+  if fault.kind == "error" then
+    fault.code = given.code or api_values.code_of(fault.status)
   end
   table.insert(self.list, fault)
   self.on_change("fault")
