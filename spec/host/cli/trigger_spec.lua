@@ -263,6 +263,8 @@ describe("palenca trigger", function()
   local rejected = {
     [{ "login" }] = "'login' is not an event's name",
     [{ "login.success", "--set", "color=red" }] = "'color' is none of the fields",
+    [{ "login.error", "--set", "status_details=baned" }] = "'baned' is not a known status_details; "
+      .. "did you mean 'banned'?",
     [{ "login.success", "--set", "red" }] = "'red' is not FIELD=VALUE",
     [{ "login.success", "--color", "red" }] = "unknown option '--color'",
     [{ "login.success", "--platform", "tram" }] = "'tram' is not a platform that is known",

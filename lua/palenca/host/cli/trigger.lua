@@ -1,5 +1,7 @@
 --- palenca trigger: makes events, through the sandbox or straight to a receiver.
 -- @module palenca.host.cli.trigger
+local api_values = require("palenca.util.api_values")
+local argcheck = require("palenca.util.argcheck")
 local constants = require("palenca.sandbox.data.vendor_constants")
 local client = require("palenca.client")
 local core = require("palenca.core")
@@ -48,6 +50,8 @@ local function known(set, what)
   end
 end
 
+local status_details = options.no_typo("status_details", argcheck.words(api_values.status_details))
+
 local function override(text)
   local name, value = text:match("^([%w_]+)=(.*)$")
   if not name then
@@ -55,7 +59,8 @@ local function override(text)
   end
   for _, field in ipairs(fields) do
     if field == name then
-      return { name = name, value = value }
+      local _, problem = status_details(name == "status_details" and value or "")
+      return not problem and { name = name, value = value } or nil, problem
     end
   end
   return nil, string.format("--set: '%s' is none of the fields %s%s", name,
