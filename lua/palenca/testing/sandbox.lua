@@ -39,6 +39,7 @@ function sandbox.new(session, options, level)
   local module = load_sandbox(level + 1)
   return setmetatable({
     session = session,
+    identifier_problem = require("palenca.sandbox.control.login_flow").identifier_problem,
     instance = module.new {
       api_key = KEY, seed = options.seed, accounts = options.accounts, history = options.history,
       rate_limit = options.rate_limit or 0, webhook_delay = 0,
@@ -111,6 +112,12 @@ function Sandbox:worker(fields, level)
   local given = { platform = "uber" }
   for name, value in pairs(fields or {}) do
     given[name] = value
+  end
+  local identifier = type(given.identifier) == "string" and given.identifier or ""
+  local problem = identifier:find("@palenca-tests.com", 1, true)
+    and self.identifier_problem(identifier)
+  if problem then
+    error("test:worker: identifier " .. problem, level + 1)
   end
   local login = control(self, "POST", "/sandbox/logins", given, level + 1)
   finish_logins(self)

@@ -1,5 +1,6 @@
 --- Runs `palenca dev`: the sandbox and a served script wired together, with logins and without.
 local uv = require("luv")
+local faults = require("palenca.sandbox.delivery.faults")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
 local labels = require("palenca.income.labels")
@@ -166,15 +167,17 @@ describe("palenca dev", function()
         assert(report.complete)
         print(account.platform, account.identifier, account.warning, #rows <= 20,
           rows[1].earning_date == rows[2].earning_date)
+        print(account.platform, account.country, rows[1].currency, event.external_id)
       end)
     ]])
     local started = start(path, { "--once", "--login", "uber,pattern=new", "--login",
       "rappi+success@palenca-tests.com,warning=id_mismatch,days=20", "--login",
-      "didi,days=typical,pattern=duplicate_rows,warning=fleet_account" })
+      "didi,days=typical,pattern=duplicate_rows,warning=fleet_account", "--login",
+      "cabify,country=co,external_id=007" })
     assert.are.equal(0, started:wait_exit(), started.stderr)
     for _, line in ipairs({ "uber\tnil\tnil\ttrue\tfalse",
       "rappi\trappi+success@palenca-tests.com\tid_mismatch\ttrue\tfalse",
-      "didi\tnil\tfleet_account\tfalse\ttrue" }) do
+      "didi\tnil\tfleet_account\tfalse\ttrue", "cabify\tco\tcop\t007" }) do
       assert.truthy(started.stdout:find(line .. "\n", 1, true), started.stdout)
     end
   end)
@@ -182,15 +185,28 @@ describe("palenca dev", function()
   it("rejects a login that is not as it should be, and lists what there is", function()
     local patterns = "declining, duplicate_rows, irregular, new, nulls, seasonal, steady, stopped"
     local warnings = "fleet_account, id_mismatch, incomplete_profile_data, rider_account"
+    local cases = "banned, could_not_send_otp, expired_otp, fleet_account, id_mismatch, incomplete, "
+      .. "incomplete_profile_data, invalid_credentials, invalid_otp, invalid_otp_auth_key, "
+      .. "invalid_otp_session, login_refused, not_registered, platform_error, "
+      .. "platform_unavailable, recent_login_successful, request_timeout, rider_account, success"
     for text, problem in pairs({
       ["uber,pattern=odd"] = "palenca: --login: pattern must be one of " .. patterns,
       ["uber,warning=banned"] = "palenca: --login: warning must be one of " .. warnings,
       ["uber,days=1101"] = "palenca: --login: days must be at most 1100",
-      ["uber,country=mx"] = "palenca: --login: country is not known",
+      ["uber,currency=mxn"] = "palenca: --login: currency is not known here (known: country, days, "
+        .. "external_id, pattern, warning)\n",
+      ["uber,country=xx"] = "palenca: --login: country must be one of ar, bo, br, ",
       ["uber,steady"] = "palenca: --login: 'steady' is not NAME=VALUE",
       ["ubr"] = "palenca: --login: 'ubr' is neither a platform nor a test identifier; did you mean "
         .. "'uber'?\n",
-      ["uber,patern=new"] = "palenca: --login: patern is not known here; did you mean 'pattern'?\n",
+      ["uber,patern=new"] = "palenca: --login: patern is not known here (known: country, days, "
+        .. "external_id, pattern, warning); did you mean 'pattern'?\n",
+      ["rappi+incomplet@palenca-tests.com"] = "palenca: --login: 'rappi+incomplet@palenca-tests.com'"
+        .. ": no login ends as 'incomplet' (known: " .. cases .. "); did you mean 'incomplete'?\n",
+      ["rapi+success@palenca-tests.com"] = "palenca: --login: 'rapi+success@palenca-tests.com': no "
+        .. "platform is 'rapi'; did you mean 'rappi'?\n",
+      ["rappi+success@palenca-test.com"] = "palenca: --login: 'rappi+success@palenca-test.com' is "
+        .. "no test identifier, such as rappi+incomplete@palenca-tests.com\n",
       [",pattern=new"] = "palenca: --login: ',pattern=new' names no platform",
     }) do
       local started = start(script(""), { "--login", text })
@@ -201,6 +217,52 @@ describe("palenca dev", function()
     help = help:gsub("%s+", " ")
     assert.truthy(help:find(patterns, 1, true), help)
     assert.truthy(help:find(warnings, 1, true), help)
+    assert.truthy(help:find("OUTCOME is " .. cases .. ".", 1, true), help)
+  end)
+
+  -- The faults that the help and the documents name, but for their lengths.
+  local function recipes()
+    local texts = { (select(2, process.run(process.program(), { "dev", "--help" }))) }
+    for _, name in ipairs { "lua/palenca/README.md", "lua/palenca/sandbox/README.md" } do
+      local file = assert(io.open(name))
+      texts[#texts + 1] = file:read("a")
+      file:close()
+    end
+    local found = {}
+    for fault in table.concat(texts, "\n"):gmatch("%f[%l_][%l_]+,[%l_]+=[%w_.,=/]*[%w_]") do
+      if faults.kinds[fault:match("^[%l_]+")] then
+        found[fault:gsub("seconds=2", "seconds=0.01")] = true
+      end
+    end
+    return found
+  end
+
+  it("injects each documented fault into the script's requests, and into none of its own", function()
+    local path = script([[
+      local palenca = require "palenca"
+      local client = palenca.new{ max_retries = 0 }
+      local function call(ok, err)
+        print(ok and "fine" or "failed " .. err.kind)
+      end
+      call(client.platforms:list())
+      palenca.on("login.success", function(event)
+        for _ = 1, 3 do
+          call(client.accounts:get(event.account_id))
+          call(client.consents:search{}:page(1))
+        end
+      end)
+    ]])
+    local count = 0
+    for fault in pairs(recipes()) do
+      local started = start(path, { "--login", "uber", "--once", "--workers", "1", "--fault", fault })
+      assert.are.equal(0, started:wait_exit(), fault .. started.stderr)
+      local failed = select(2, started.stdout:gsub("failed %l+\n", ""))
+      local times = tonumber(fault:match("times=(%d+)"))
+      assert.are.equal(7, failed + select(2, started.stdout:gsub("fine\n", "")), started.stdout)
+      assert.is_true(failed == (times or failed), fault .. "\n" .. started.stdout)
+      count = count + 1
+    end
+    assert.is_true(count >= 5)
   end)
 
   it("exits with 1 if a handler fails", function()
@@ -215,9 +277,10 @@ describe("palenca dev", function()
   end)
 
   local rejections = {
-    { "an identifier of no platform", "", { "--login", "nowhere+x@palenca-tests.com", "--once" },
-      "the login 'nowhere+x@palenca-tests.com' was rejected: a platform, or an identifier that "
-        .. "names one, is required\n" },
+    { "a login that the sandbox rejects", "",
+      { "--login", "rappi+incomplete@palenca-tests.com,warning=id_mismatch", "--once" },
+      "the login 'rappi+incomplete@palenca-tests.com' was rejected: a login that ends as "
+        .. "incomplete leaves no warning\n" },
     { "a script that does not load", "local x = = 1", {}, "mine.lua:1: unexpected symbol" },
     { "a script that raises", "\nerror 'oh'", {}, "mine.lua:2: oh" },
   }

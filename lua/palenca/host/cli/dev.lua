@@ -1,6 +1,5 @@
 --- palenca dev: a sandbox and a served script, wired together.
 -- @module palenca.host.cli.dev
-local client = require("palenca.client")
 local host = require("palenca.host")
 local external_http = require("palenca.client.external_http")
 local json = require("palenca.util.json")
@@ -35,10 +34,12 @@ local function define_sandbox(command)
   sandbox.define_common(command, 0)
   options.add(command, "--login", {
     help = "Simulate a login as soon as all is ready: WHO[,NAME=VALUE…]. WHO is a platform, such "
-      .. "as uber, or a test identifier, such as rappi+incomplete@palenca-tests.com; NAME is "
+      .. "as uber, or a test identifier, PLATFORM+OUTCOME@palenca-tests.com, such as "
+      .. "rappi+incomplete@palenca-tests.com; OUTCOME is " .. login_argument.cases() .. ". NAME is "
       .. "pattern (" .. login_argument.patterns() .. "; default " .. history_patterns.default
-      .. "), warning (" .. login_argument.warnings() .. ") or days (instead of --history). Such "
-      .. "as uber,pattern=declining. May be repeated.",
+      .. "), warning (" .. login_argument.warnings() .. "), days (instead of --history), country "
+      .. "(whose currency the earnings have) or external_id. Such as "
+      .. "uber,country=co,pattern=declining. May be repeated.",
     convert = login_argument.parse,
     is_list = true,
     argname = "LOGIN",
@@ -70,28 +71,29 @@ local function reason_of(body)
   return said.error.message
 end
 
-local function simulate(url, given)
-  local response, err = external_http({ url = url .. "/sandbox/logins", json = given })
+-- By the sandbox's own paths, which have no faults, no limit and no key.
+local function ask_sandbox(url, path, body, what)
+  local response, err = external_http({ url = url .. "/sandbox/" .. path, json = body })
   if not response then
-    user_error("the login could not be simulated: %s", tostring(err))
+    user_error("%s: %s", what, tostring(err))
   elseif response.status ~= 201 then
-    user_error("the login '%s' was rejected: %s", given.identifier or given.platform,
-      reason_of(response.body))
+    user_error("%s: %s", what, reason_of(response.body))
   end
 end
 
-local function create_webhook(url, api_key, receiver)
-  local api = client.new({ base_url = url, api_key = api_key })
-  local webhook, err = api.webhooks:create({
+local function simulate(url, given)
+  ask_sandbox(url, "logins", given, ("the login '%s' was rejected"):format(given.identifier
+    or given.platform))
+end
+
+local function create_webhook(url, receiver)
+  ask_sandbox(url, "webhooks", {
     url = receiver,
     name = "palenca dev",
     widget_id = sandbox.DEFAULT_WIDGET,
     is_sandbox = true,
     events = { "*" },
-  })
-  if not webhook then
-    user_error("the webhook could not be created: %s", tostring(err))
-  end
+  }, "the webhook could not be created")
 end
 
 local function temporary_database()
@@ -137,7 +139,7 @@ local function say_what_to_do(given, url, api_key, running)
 end
 
 local function play(given, url, api_key, running)
-  create_webhook(url, api_key, running.url)
+  create_webhook(url, running.url)
   say_what_to_do(given, url, api_key, running)
   for _, one in ipairs(given.login) do
     simulate(url, one)

@@ -24,13 +24,13 @@ function fault_argument.parse(text)
       fault_argument.kinds(), suggest.text(kind, faults.kinds))
   end
   local given = { kind = kind }
-  local problem = named_values(rest, given)
+  local problem = named_values.read(rest, given)
   if problem then
     return nil, problem
   end
   local read, wrong = faults.read(given)
   if not read then
-    return nil, string.format("%s %s", wrong[1].loc[2], wrong[1].msg)
+    return nil, named_values.problem(wrong, faults.names(kind))
   end
   return read
 end

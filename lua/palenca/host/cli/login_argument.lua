@@ -22,9 +22,29 @@ function login_argument.warnings()
   return table.concat(argcheck.words(constants.warnings), ", ")
 end
 
+--- The outcomes that a test identifier may name.
+-- @treturn string their names
+function login_argument.cases()
+  return table.concat(argcheck.words(login_flow.cases), ", ")
+end
+
+local names, texts = {}, { external_id = true }
+for _, field in ipairs(login_flow.details) do
+  names[field.name] = true
+end
+
+-- What is wrong with whom the login is of.
+local function problem_of(who, is_identifier)
+  if is_identifier then
+    return login_flow.identifier_problem(who)
+  elseif not constants.platforms[who] then
+    return string.format("'%s' is neither a platform nor a test identifier%s", who,
+      suggest.text(who, constants.platforms))
+  end
+end
+
 --- Reads a login.
--- @tparam string text WHO[,NAME=VALUE…]; WHO is a platform, or a test identifier, which the sandbox
--- checks
+-- @tparam string text WHO[,NAME=VALUE…]; WHO is a platform, or a test identifier
 -- @treturn ?table the login, as the sandbox takes it
 -- @treturn ?string why there is none
 function login_argument.parse(text)
@@ -33,18 +53,14 @@ function login_argument.parse(text)
     return nil, string.format("'%s' names no platform", text)
   end
   local is_identifier = who:find("@", 1, true) ~= nil
-  if not is_identifier and not constants.platforms[who] then
-    return nil, string.format("'%s' is neither a platform nor a test identifier%s", who,
-      suggest.text(who, constants.platforms))
-  end
   local given = {}
-  local problem = named_values(rest, given)
+  local problem = problem_of(who, is_identifier) or named_values.read(rest, given, texts)
   if problem then
     return nil, problem
   end
   local read, wrong = validate.strict_object(login_flow.details, given, "body")
   if not read then
-    return nil, string.format("%s %s", wrong[1].loc[2], wrong[1].msg)
+    return nil, named_values.problem(wrong, names)
   end
   read[is_identifier and "identifier" or "platform"] = who
   return read

@@ -1,10 +1,12 @@
 --- Simulates a worker who connects an account: its outcome, and the webhooks that receive it.
 -- @module palenca.sandbox.control.login_flow
+local argcheck = require("palenca.util.argcheck")
 local constants = require("palenca.sandbox.data.vendor_constants")
 local date = require("palenca.util.date")
 local history_patterns = require("palenca.sandbox.data.history_patterns")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
+local suggest = require("palenca.util.suggest")
 local validate = require("palenca.sandbox.http.validate")
 
 local login_flow = {}
@@ -12,8 +14,10 @@ local login_flow = {}
 -- Seconds that a worker has to type the code.
 local CODE_LIFETIME = 600
 
---- The optional fields of a login about the account's earnings and connection.
+--- The optional fields of a login that say whose it is and what the account is like.
 login_flow.details = {
+  { name = "country", check = validate.one_of_few(constants.countries) },
+  { name = "external_id", check = validate.string },
   { name = "days", check = validate.history(constants.history_max) },
   { name = "pattern", check = validate.one_of_few(history_patterns.names) },
   { name = "warning", check = validate.one_of_few(constants.warnings) },
@@ -22,10 +26,8 @@ login_flow.details = {
 local fields = {
   { name = "platform", check = validate.one_of(constants.platforms, "platform") },
   { name = "identifier", check = validate.string },
-  { name = "external_id", check = validate.string },
   { name = "user_id", check = validate.uuid },
   { name = "widget_id", check = validate.uuid },
-  { name = "country", check = validate.one_of(constants.countries, "country") },
   table.unpack(login_flow.details),
 }
 
@@ -51,10 +53,39 @@ local started_shape = render.shape {
   "status", "status_details", "outcome", "next_step",
 }
 
+--- The outcomes that a test identifier may name, as keys.
+login_flow.cases = { success = true, incomplete = true }
+for _, some in ipairs { constants.errors, constants.code_cases, constants.warnings } do
+  for case in pairs(some) do
+    login_flow.cases[case] = true
+  end
+end
+
+-- The platform and the outcome of a test identifier; nil of any other.
+local function parts_of(identifier)
+  return (identifier or ""):lower():match("^([%w_]+)%+([%w_]+)@palenca%-tests%.com$")
+end
+
+--- What is wrong with a test identifier: with a mistyped outcome, a login would succeed.
+-- @tparam string identifier
+-- @treturn ?string nil if nothing is
+function login_flow.identifier_problem(identifier)
+  local platform, case = parts_of(identifier)
+  if not case then
+    return ("'%s' is no test identifier, such as rappi+incomplete@palenca-tests.com")
+      :format(identifier)
+  elseif not constants.platforms[platform] then
+    return ("'%s': no platform is '%s'%s"):format(identifier, platform,
+      suggest.text(platform, constants.platforms))
+  elseif not login_flow.cases[case] then
+    return ("'%s': no login ends as '%s' (known: %s)%s"):format(identifier, case,
+      table.concat(argcheck.words(login_flow.cases), ", "), suggest.text(case, login_flow.cases))
+  end
+end
+
 -- An identifier of the magic form says where it goes and how it ends; any other succeeds.
 local function read_identifier(identifier)
-  local platform, case = (identifier or ""):lower():match(
-    "^([%w_]+)%+([%w_]+)@palenca%-tests%.com$")
+  local platform, case = parts_of(identifier)
   if constants.platforms[platform or ""] then
     return platform, case
   end
