@@ -3,6 +3,7 @@
 local date = require("palenca.util.date")
 local globals = require("palenca.testing.globals")
 local json = require("palenca.util.json")
+local redact = require("palenca.util.redact")
 local script = require("palenca.testing.script")
 local script_event = require("palenca.webhook.script_event")
 local strict = require("palenca.strict")
@@ -129,13 +130,18 @@ end
 -- ---- events ----------------------------------------------------------------------------
 
 -- As a worker of `palenca serve` does; what it keeps is not shared with the test.
-local function run_handlers(self, event, entries)
-  self.current_event = event
-  return execute(self, false, function()
+local function run_handlers(self, event, entries, failure)
+  strict.examine(self.report, "Event", event)
+  self.current_event, self.recorded = event, false
+  local made = execute(self, false, function()
     for _, entry in ipairs(entries) do
-      entry.handler(event)
+      entry.handler(event, failure)
     end
   end)
+  made.event, made.handlers = event, #entries
+  made.decision = made.ok and self.recorded or nil
+  self.current_event, self.recorded = false, false
+  return made
 end
 
 --- Runs the handlers of an event.
@@ -151,13 +157,30 @@ function run.event(self, body, lease)
   end
   lease.body = body
   script_event.complete(event, lease)
-  strict.examine(self.report, "Event", event)
-  self.recorded = false
-  local made = run_handlers(self, event, entries)
-  made.event, made.handlers = event, #entries
-  made.decision = made.ok and self.recorded or nil
-  self.current_event, self.recorded = false, false
-  return made
+  return run_handlers(self, event, entries)
+end
+
+local ERROR_MAX = 4000
+
+--- Runs the functions of `palenca.on_dead`.
+-- @tparam table self the session
+-- @tparam {table,...} entries of @{palenca.handlers.for_dead}
+-- @tparam string body of the webhook
+-- @tparam table lease `id`, `attempt`, `replay`, `received_at`
+-- @tparam table failure `error`, a text or what a handler has raised, and `call`
+-- @treturn ?table the run; nil if the body is no webhook
+-- @treturn ?string why it is none
+function run.dead(self, entries, body, lease, failure)
+  local event, _, reason = script_event.scan(body)
+  if not event then
+    return nil, reason
+  end
+  lease.body = body
+  script_event.complete(event, lease)
+  local told = { error = redact.problem(failure.error, ERROR_MAX), attempts = lease.attempt,
+    call = failure.call }
+  strict.examine(self.report, "Failure", told)
+  return run_handlers(self, event, entries, told)
 end
 
 local DECISION = { "verdict", "rule", "request", "as_of", "income", "rows" }

@@ -11,6 +11,7 @@ local handlers = require("palenca.handlers")
 local http_response = require("palenca.testing.response")
 local json = require("palenca.util.json")
 local log = require("palenca.log")
+local path_check = require("palenca.testing.path_check")
 local recorder = require("palenca.decision.recorder")
 local run = require("palenca.testing.run")
 local runtime = require("palenca.runtime")
@@ -39,6 +40,8 @@ end
 
 local session = {}
 
+-- Of `palenca serve`, without its option.
+local MAX_ATTEMPTS = 8
 -- A Monday: so tests have the same times on every day.
 local TIME = "2026-03-02T12:00:00Z"
 
@@ -101,7 +104,7 @@ end
 
 local OUTCOME_FIELDS = {
   method = "method", status = "count", headers = "table", body = "text", kind = "string",
-  message = "string", delay = "any", times = "positive",
+  message = "string", delay = "any", times = "positive", optional = "boolean",
 }
 
 local function with_outcome(fields)
@@ -116,8 +119,28 @@ local FAULT_FIELDS = with_outcome { path = "string", code = "string", retry_afte
 local HTTP_FIELDS = with_outcome { url = "string!", json = "any" }
 
 local failures = { network = true, timeout = true, protocol = true }
+local methods = {
+  GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
+}
+
+-- What is mistyped would be met by no request.
+local function check_place(what, given, level)
+  local problem = given.path and path_check(given.path)
+  if problem then
+    error(what .. ": path: " .. problem, level + 1)
+  end
+  local code = not api_values.error_codes[given.code or ""]
+    and suggest.text(given.code, api_values.error_codes) or ""
+  if code ~= "" then
+    error(("%s: code: no documented one is '%s'%s"):format(what, given.code, code), level + 1)
+  end
+end
 
 local function check_outcome(what, given, level)
+  if what ~= "test:http" or suggest.nearest(given.method, methods) then
+    argcheck.one_of(what .. ": method", given.method, methods, level + 1)
+  end
+  check_place(what, given, level + 1)
   if given.kind ~= nil and not failures[given.kind] then
     error(("%s: kind must be 'network', 'timeout' or 'protocol', of what has no response, got '%s'")
       :format(what, given.kind), level + 1)
@@ -129,15 +152,36 @@ local function check_outcome(what, given, level)
   end
 end
 
-local function add(list, given, place, outcome)
+-- Where the test has set something.
+local function place_of(level)
+  local info = debug.getinfo(level + 1, "Sl")
+  return ("%s:%d"):format(info.short_src, info.currentline)
+end
+
+-- It is kept for a look at whether any request has met it, too.
+local function add(self, what, given, place, outcome)
   outcome.delay = given.delay
   if given.kind then
     outcome.status, outcome.body, outcome.kind = nil, nil, given.kind
     outcome.message = given.message or "the connection was closed"
   end
-  -- the last one that is set goes first
-  table.insert(list, 1, { method = given.method, place = place, times = given.times, used = 0,
-    outcome = outcome })
+  local entry = { method = given.method, place = place, times = given.times, used = 0,
+    outcome = outcome, what = what, set_at = place_of(3) }
+  if what ~= "test:http" and not given.optional then -- a request without one fails the test
+    table.insert(self.expected, entry)
+  end
+  return entry
+end
+
+-- What was set and no request has met: the test has not shown what it seems to.
+local function unused(self)
+  for _, entry in ipairs(self.expected) do
+    if entry.used == 0 then
+      return ("%s: no request has met this %s of %s%s; call it where there is one, or with "
+        .. "optional = true"):format(entry.set_at, entry.what,
+        entry.method and entry.method .. " " or "", entry.place or "any path")
+    end
+  end
 end
 
 local function lower_names(headers)
@@ -177,7 +221,13 @@ function Session:worker(fields)
   if self.sandbox then
     one = self.sandbox:worker(fields, 2)
   else
-    one = worker.new(#self.workers + 1, fields, self:now(), 2)
+    self.last_worker = self.last_worker + 1
+    one = worker.new(self.last_worker, fields, self:now(), 2)
+    for _, other in ipairs(self.workers) do
+      if other.account_id == one.account_id then
+        error("test:worker: another worker has the account_id " .. one.account_id, 2)
+      end
+    end
     table.insert(self.workers, one)
   end
   local shown = worker.shown(one)
@@ -198,14 +248,16 @@ end
 -- @tparam ?string fields.message with `kind`: the error's
 -- @tparam[opt=0] number fields.delay seconds until it comes
 -- @tparam ?number fields.times how often; default: always
+-- @tparam ?boolean fields.optional whether no request need meet it, as of one set before each test
 function Session:respond(fields)
   check_colon(self, "respond")
   argcheck.fields("test:respond", fields, RESPOND_FIELDS, 2)
   check_outcome("test:respond", fields, 2)
   local body = fields.body or json.encode { success = true, data = fields.data,
     pagination = fields.pagination }
-  add(self.responses, fields, fields.path,
-    { status = fields.status or 200, headers = lower_names(fields.headers), body = body })
+  -- the last one that is set goes first
+  table.insert(self.responses, 1, add(self, "test:respond", fields, fields.path,
+    { status = fields.status or 200, headers = lower_names(fields.headers), body = body }))
 end
 
 --- Has requests to the API fail.
@@ -213,7 +265,7 @@ end
 -- @tparam ?string fields.path which; with `*` at its end: any that begin so; default: all
 -- @tparam ?string fields.method which; default: any
 -- @tparam[opt=503] number fields.status the HTTP status
--- @tparam ?string fields.code the API's, such as `platform_unavailable`
+-- @tparam ?string fields.code the API's, such as `platform_unavailable`; default: one of the status
 -- @tparam ?string fields.message the error's
 -- @tparam ?number fields.retry_after seconds
 -- @tparam ?table fields.headers name → value
@@ -221,19 +273,21 @@ end
 -- @tparam ?string fields.kind instead of a response: `network`, `timeout` or `protocol`
 -- @tparam[opt=0] number fields.delay seconds until it comes
 -- @tparam ?number fields.times how often; default: always
+-- @tparam ?boolean fields.optional whether no request need meet it, as of one set before each test
 function Session:fault(fields)
   check_colon(self, "fault")
   fields = fields or {}
   argcheck.fields("test:fault", fields, FAULT_FIELDS, 2)
   check_outcome("test:fault", fields, 2)
-  local outcome = http_response.failure(fields.status or 503, fields.code or "service_unavailable",
+  local status = fields.status or 503
+  local outcome = http_response.failure(status, fields.code or api_values.code_of(status),
     fields.message, fields.retry_after)
   outcome.body = fields.body or outcome.body
   for name, value in pairs(lower_names(fields.headers)) do
     outcome.headers = lower_names(outcome.headers)
     outcome.headers[name] = value
   end
-  add(self.faults, fields, fields.path, outcome)
+  table.insert(self.faults, 1, add(self, "test:fault", fields, fields.path, outcome))
 end
 
 --- Takes what @{Session:fault} has set away.
@@ -254,15 +308,16 @@ end
 -- @tparam ?string fields.message with `kind`: the error's
 -- @tparam[opt=0] number fields.delay seconds until it comes
 -- @tparam ?number fields.times how often; default: always
+-- @tparam ?boolean fields.optional without effect: no request need meet it
 function Session:http(fields)
   check_colon(self, "http")
   argcheck.fields("test:http", fields, HTTP_FIELDS, 2)
   check_outcome("test:http", fields, 2)
-  add(self.http_responses, fields, fields.url, {
+  table.insert(self.http_responses, 1, add(self, "test:http", fields, fields.url, {
     status = fields.status or 200,
     headers = lower_names(fields.headers),
     body = fields.body or fields.json ~= nil and json.encode(fields.json) or "",
-  })
+  }))
 end
 
 -- ---- time ------------------------------------------------------------------------------
@@ -330,16 +385,22 @@ local EVENT_FIELDS = {
 local BODY_FIELDS = { "account_id", "user_id", "external_id", "platform", "status_details",
   "webhook_id" }
 
-local function check_action(action, level)
-  argcheck.value("test:event: action", action, "string", level + 1)
+local DEAD_FIELDS = { error = "any", call = "positive" }
+for name, kind in pairs(EVENT_FIELDS) do
+  DEAD_FIELDS[name] = kind
+end
+
+local function check_event(what, action, subject, more, fields, level)
+  argcheck.value(what .. ": action", action, "string", level + 1)
   if not webhook_actions[action] then
-    error(("test:event: no documented action is '%s'%s"):format(tostring(action),
+    error(("%s: no documented action is '%s'%s"):format(what, tostring(action),
       suggest.text(action, webhook_actions)), level + 1)
   end
-  if #handlers.actions() == 0 then
-    error("test:event: no script with a handler was loaded; call test:load(path) first", level + 1)
-  end
-  check_handlers("test:event", level + 1)
+  argcheck.value(what .. ": the worker", subject, "table", level + 1)
+  argcheck.fields(what, more, fields, level + 1)
+  argcheck.one_of(what .. ": platform", more.platform or rawget(subject, "platform"),
+    api_values.platforms, level + 1)
+  worker.check_details(what, more.status_details or rawget(subject, "status_details"), level + 1)
 end
 
 local function body_of(action, subject, more)
@@ -348,6 +409,25 @@ local function body_of(action, subject, more)
     data[name] = more[name] or rawget(subject, name)
   end
   return json.encode { data = data }
+end
+
+-- The body of a webhook, and what else is known of its event.
+local function webhook_of(self, action, subject, more, attempt)
+  self.last_event = self.last_event + 1
+  local function field(name, default)
+    local value = more[name]
+    if value == nil and not self.is_worker[subject] then
+      value = subject[name]
+    end
+    return value == nil and default or value
+  end
+  return field("body") or body_of(action, subject, more), {
+    id = field("id", self.last_event),
+    attempt = field("attempt", attempt),
+    replay = field("replay", 0),
+    received_at = field("received_at", self:now()),
+    traceparent = more.traceparent, request_id = more.request_id,
+  }
 end
 
 --- Runs the script's handlers with an event, as `palenca serve` does.
@@ -362,32 +442,43 @@ end
 -- and entries; `requests` and `http`, those that were sent; `seconds` that it took
 function Session:event(action, subject, more)
   check_colon(self, "event")
-  check_action(action, 2)
   subject, more = subject or {}, more or {}
-  argcheck.value("test:event: the worker", subject, "table", 2)
+  check_event("test:event", action, subject, more, EVENT_FIELDS, 2)
   if not self.is_worker[subject] then
     argcheck.fields("test:event", subject, EVENT_FIELDS, 2)
   end
-  argcheck.fields("test:event", more, EVENT_FIELDS, 2)
-  argcheck.one_of("test:event: platform", more.platform or rawget(subject, "platform"),
-    api_values.platforms, 2)
-  worker.check_details("test:event", more.status_details or rawget(subject, "status_details"), 2)
-  self.last_event = self.last_event + 1
-  local function field(name, default)
-    local value = more[name]
-    if value == nil and not self.is_worker[subject] then
-      value = subject[name]
-    end
-    return value == nil and default or value
+  if #handlers.actions() == 0 then
+    error("test:event: no script with a handler was loaded; call test:load(path) first", 2)
   end
-  local made, problem = run.event(self, field("body") or body_of(action, subject, more), {
-    id = field("id", self.last_event),
-    attempt = field("attempt", 1),
-    replay = field("replay", 0),
-    received_at = field("received_at", self:now()),
-    traceparent = more.traceparent, request_id = more.request_id,
-  })
+  check_handlers("test:event", 2)
+  local made, problem = run.event(self, webhook_of(self, action, subject, more, 1))
   return made or error("test:event: " .. problem, 2)
+end
+
+--- Runs the script's functions of `palenca.on_dead`, as `palenca serve` does when an event becomes a
+-- dead letter. Raises if the script has none.
+-- @tparam string action such as `login.success`
+-- @tparam[opt] table subject as for @{Session:event}
+-- @tparam[opt] table more as for @{Session:event}, where `attempt` is how often it was tried
+-- (default: 8); and `error` (what a handler has raised, such as a run's `error`, or a text) and
+-- `call` (default: 1), of which the function's second argument is made
+-- @treturn table as from @{Session:event}
+function Session:dead(action, subject, more)
+  check_colon(self, "dead")
+  subject, more = subject or {}, more or {}
+  check_event("test:dead", action, subject, more, DEAD_FIELDS, 2)
+  if not self.is_worker[subject] then
+    argcheck.fields("test:dead", subject, DEAD_FIELDS, 2)
+  end
+  local entries = handlers.for_dead()
+  if #entries == 0 then
+    error("test:dead: no script with palenca.on_dead was loaded; call test:load(path) first", 2)
+  end
+  local body, lease = webhook_of(self, action, subject, more, MAX_ATTEMPTS)
+  local made, problem = run.dead(self, entries, body, lease, {
+    error = more.error == nil and "the handler has failed" or more.error, call = more.call or 1,
+  })
+  return made or error("test:dead: " .. problem, 2)
 end
 
 --- Runs a timer of the script once.
@@ -417,7 +508,7 @@ end
 -- ---- begin and end ---------------------------------------------------------------------
 
 --- Ends the test: the module is as it was before. Raises if something that is not there was read,
--- even if the script has caught that.
+-- even if the script has caught that; and if no request has met a fault or a response of the test.
 function Session:stop()
   check_colon(self, "stop")
   if self.is_stopped then
@@ -428,8 +519,9 @@ function Session:stop()
   for at = #self.undo, 1, -1 do
     self.undo[at]()
   end
-  if self.violation then
-    error(self.violation, 2)
+  local problem = self.violation or unused(self)
+  if problem then
+    error(problem, 0)
   end
 end
 
@@ -485,7 +577,8 @@ function session.start(options)
   local self = {
     env = options.env or {}, is_worker = setmetatable({}, { __mode = "k" }), undo = {},
     workers = {}, users = {}, faults = {}, responses = {}, http_responses = {},
-    requests = {}, http_requests = {}, log_lines = {}, last_event = 0,
+    requests = {}, http_requests = {}, log_lines = {}, last_event = 0, last_worker = 0,
+    expected = {},
     is_stopped = false, created_users = 0, violation = false, sandbox = false, running = false,
     current_event = false, recorded = false, last_failure = false,
   }

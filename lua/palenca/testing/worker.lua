@@ -40,6 +40,19 @@ local function check_numbers(what, row, names, level)
   end
 end
 
+local home_currencies = {}
+for _, currency in pairs(api_values.countries) do
+  home_currencies[currency] = true
+end
+
+local function check_currency(what, currency, level)
+  if type(currency) == "string" and not api_values.currencies[currency:lower()] then
+    local meant = suggest.text(currency, home_currencies)
+    error(("%s: no currency is '%s'%s"):format(what, currency,
+      meant ~= "" and meant or suggest.text(currency, api_values.currencies)), level + 1)
+  end
+end
+
 local function copy(row)
   local copied = {}
   for name, value in pairs(row) do
@@ -56,6 +69,7 @@ local function given_rows(rows, currency, level)
     strict.check_fields(what, "Earning", row, level + 1)
     argcheck.value(what .. ".earning_date", row.earning_date, "date", level + 1)
     check_numbers(what, row, { "amount", "cash_amount", "count_trips" }, level + 1)
+    check_currency(what, row.currency, level + 1)
     list[at] = copy(row)
     if row.amount ~= nil and row.currency == nil then
       list[at].currency = currency
@@ -139,7 +153,9 @@ local function check(given, level)
   if given.currency and not given.currency:find("^%a%a%a$") then
     error("test:worker: currency must be of three letters, got " .. argcheck.shown(given.currency),
       level + 1)
-  elseif given.rows and (given.days or given.amount) then
+  end
+  check_currency("test:worker: currency", given.currency, level + 1)
+  if given.rows and (given.days or given.amount) then
     error("test:worker: either rows or days and amount can be given", level + 1)
   end
   local amount = given.amount

@@ -181,6 +181,54 @@ describe("palenca.testing", function()
     end)
   end)
 
+  describe("a dead letter", function()
+    local SCRIPT = [[
+      palenca.on("login.success", function() error "CURP GAAA900517MDFRNN08 is not known" end)
+      palenca.on_dead(function(event, failure)
+        palenca.http { url = "https://pager.example", json = { event.action, event.account_id,
+          event.attempt, failure.error, failure.attempts, failure.call } }
+      end)
+      palenca.on_dead(function(event) print(event.id, event.data.webhook_action) end)
+    ]]
+
+    it("goes to each function of palenca.on_dead, with its error as it is stored", function()
+      load(SCRIPT)
+      test:http { url = "https://pager.example" }
+      local worker = test:worker()
+      local failed = test:event("login.success", worker, { attempt = 3 })
+      local run = test:dead("login.success", worker, { id = 7, attempt = 3, error = failed.error })
+      assert.same({ true, 2, { "7\tlogin.success" } }, { run.ok, run.handlers, run.printed })
+      local sent = run.http[1].json
+      assert.truthy(sent[4]:find("script.lua:2: CURP [identity number] is not known", 1, true),
+        sent[4])
+      sent[4] = nil
+      assert.same({ "login.success", worker.account_id, 3, nil, 3, 1 }, sent)
+    end)
+
+    it("is by default that of the last attempt, and may be told again", function()
+      load("palenca.on_dead(function(_, failure) print(failure.cal) end)")
+      local _, problem = pcall(test.dead, test, "login.error")
+      assert.truthy(problem:find("has no field 'cal' (known: ", 1, true), problem)
+      assert.has_error(function() test:stop() end)
+      load("palenca.on_dead(function(_, failure) print(failure.attempts, failure.error, "
+        .. "failure.call) end)")
+      local run = test:dead("login.error", { platform = "didi" }, { call = 2, error = "oh" })
+      assert.same({ "8\toh\t2" }, run.printed)
+    end)
+
+    it("is rejected where no function is for it, or with a field that there is not", function()
+      load("palenca.on('*', print)")
+      local _, problem = pcall(test.dead, test, "login.success")
+      assert.truthy(problem:find("no script with palenca.on_dead was loaded", 1, true), problem)
+      test:stop()
+      load("palenca.on_dead(print)")
+      _, problem = pcall(test.dead, test, "login.success", {}, { eror = "x" })
+      assert.truthy(problem:find("unknown field 'eror'.*did you mean 'error'%?"), problem)
+      _, problem = pcall(test.dead, test, "login.sucess")
+      assert.truthy(problem:find("did you mean 'login.success'?", 1, true), problem)
+    end)
+  end)
+
   it("runs a timer of the script by its name", function()
     load [[palenca.every(60, { name = "hourly" }, function() print("now") end)]]
     assert.same({ "now" }, test:timer("hourly").printed)
@@ -344,6 +392,52 @@ describe("palenca.testing", function()
       local path = "/v1/accounts/" .. worker.account_id
       assert.same({ { 1, 503, true, path }, { 2, 200, false, path } }, seen)
     end)
+  end)
+
+  it("rejects what no request could meet, and says what none has met", function()
+    start()
+    local account = test:worker().account_id
+    for text, set in pairs {
+      ["test:fault: path: no operation of the API has the path '/accounts/*'; did you mean "
+        .. "'/v1/accounts/*'?"] = { "fault", path = "/accounts/*" },
+      ["test:respond: path: no operation of the API has the path '/v1/platfoms'; did you mean "
+        .. "'/v1/platforms'?"] = { "respond", path = "/v1/platfoms" },
+      ["did you mean '/v1/accounts/" .. account .. "/profile'?"] =
+        { "fault", path = "/v1/accounts/" .. account .. "/profle" },
+      ["did you mean '/v1/acc*'?"] = { "fault", path = "/v1/cac*" },
+      ["test:fault: method must be one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, got 'GTE'; "
+        .. "did you mean 'GET'?"] = { "fault", method = "GTE" },
+      ["got 'PSOT'; did you mean 'POST'?"] = { "http", url = "https://a.example", method = "PSOT" },
+      ["test:fault: code: no documented one is 'servce_unavailable'; did you mean "
+        .. "'service_unavailable'?"] = { "fault", code = "servce_unavailable" },
+      ["test:worker: currency: no currency is 'mxm'; did you mean 'mxn'?"] =
+        { "worker", currency = "mxm" },
+      ["test:worker: rows[1]: no currency is 'mnx'; did you mean 'mxn'?"] = { "worker",
+        rows = { { earning_date = "2026-01-01", amount = 1, currency = "mnx" } } },
+      ["test:worker: another worker has the account_id " .. account] =
+        { "worker", account_id = account },
+    } do
+      local name = table.remove(set, 1)
+      local _, problem = pcall(function() test[name](test, set) end)
+      assert.truthy(problem:find("^spec/lua/testing/session_spec.lua:%d+: "), problem)
+      assert.truthy(problem:find(text, 1, true), text .. "\n" .. problem)
+    end
+    test:respond { path = "/v1/other", data = {} }
+    test:respond { path = "/v1/platforms", data = {}, optional = true }
+    test:fault { path = "/v1/accounts/" .. account .. "*", code = "of_the_future", times = 1 }
+    local _, err = palenca.new({ max_retries = 0 }).accounts:get(account)
+    assert.equal("of_the_future", err.code)
+    local _, problem = pcall(test.stop, test)
+    assert.truthy(problem:find("session_spec.lua:%d+: no request has met this test:respond of "
+      .. "/v1/other; call it"), problem)
+    test = nil
+  end)
+
+  it("gives workers ids of their own, also after one was deleted", function()
+    start()
+    local first, second = test:worker(), test:worker()
+    palenca.new().accounts:delete(first.account_id)
+    assert.is_true(test:worker().account_id ~= second.account_id)
   end)
 
   it("responds to any request with what the test sets, the last one first", function()

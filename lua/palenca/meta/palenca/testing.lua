@@ -39,6 +39,7 @@ function Test:worker(fields) end
 ---@field message string? with `kind`: the error's
 ---@field delay number? seconds until it comes
 ---@field times number? how often; default: always
+---@field optional boolean? whether no request need meet it, as of one set before each test
 
 --- Sets the response to a request to the API.
 ---@param fields palenca.Test.respond.fields
@@ -48,7 +49,7 @@ function Test:respond(fields) end
 ---@field path string? which; with `*` at its end: any that begin so; default: all
 ---@field method string? which; default: any
 ---@field status number? the HTTP status
----@field code string? the API's, such as `platform_unavailable`
+---@field code string? the API's, such as `platform_unavailable`; default: one of the status
 ---@field message string? the error's
 ---@field retry_after number? seconds
 ---@field headers table? name → value
@@ -56,6 +57,7 @@ function Test:respond(fields) end
 ---@field kind string? instead of a response: `network`, `timeout` or `protocol`
 ---@field delay number? seconds until it comes
 ---@field times number? how often; default: always
+---@field optional boolean? whether no request need meet it, as of one set before each test
 
 --- Has requests to the API fail.
 ---@param fields? palenca.Test.fault.fields
@@ -75,6 +77,7 @@ function Test:heal() end
 ---@field message string? with `kind`: the error's
 ---@field delay number? seconds until it comes
 ---@field times number? how often; default: always
+---@field optional boolean? without effect: no request need meet it
 
 --- Sets the response to a request of `palenca.http`. One without a response fails the test.
 ---@param fields palenca.Test.http.fields
@@ -107,6 +110,13 @@ function Test:run(path, ...) end
 ---@return table
 function Test:event(action, subject, more) end
 
+--- Runs the script's functions of `palenca.on_dead`, as `palenca serve` does when an event becomes a dead letter. Raises if the script has none.
+---@param action string such as `login.success`
+---@param subject? table as for `Session:event`
+---@param more? table as for `Session:event`, where `attempt` is how often it was tried (default: 8); and `error` (what a handler has raised, such as a run's `error`, or a text) and `call` (default: 1), of which the function's second argument is made
+---@return table
+function Test:dead(action, subject, more) end
+
 --- Runs a timer of the script once.
 ---@param name string as it was registered, or such as `every 60 s`
 ---@return table
@@ -118,7 +128,7 @@ function Test:timer(name) end
 ---@return table
 function Test:call(body, ...) end
 
---- Ends the test: the module is as it was before. Raises if something that is not there was read, even if the script has caught that.
+--- Ends the test: the module is as it was before. Raises if something that is not there was read, even if the script has caught that; and if no request has met a fault or a response of the test.
 function Test:stop() end
 
 --- Tests a script of your own without a network, in milliseconds: a stand-in of the API and of your own systems, and events for the script's handlers.
