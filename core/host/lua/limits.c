@@ -26,8 +26,9 @@ static lua_State *check_thread(lua_State *L) {
 /* ---- what the scheduler calls ------------------------------------------------------------- */
 
 /* limits.resume(thread, label, CPU nanoseconds) → "yielded", CPU nanoseconds left | "ended" |
- * "stopped" (out of CPU time) | "failed", error. Nothing is passed in or out. The label names it
- * for thread:blocked(). 0 nanoseconds: as many as were set. */
+ * "stopped" (out of CPU time), where that was (FILE:LINE, "": not known), where it was stopped last
+ * | "failed", error. Nothing is passed in or out. The label names it for thread:blocked(). 0
+ * nanoseconds: as many as were set. */
 static int resume(lua_State *L) {
   limits *lim = check_limits(L);
   lua_State *co = check_thread(L);
@@ -43,7 +44,9 @@ static int resume(lua_State *L) {
   lua_thread_leave(t);
   if (is_over && status != LUA_OK) {
     lua_pushliteral(L, "stopped");
-    return 1;
+    lua_pushstring(L, limits_first_stop(lim)->text);
+    lua_pushstring(L, limits_last_stop(lim)->text);
+    return 3;
   }
   if (status == LUA_OK || status == LUA_YIELD) {
     lua_pop(co, count);

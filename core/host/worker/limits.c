@@ -7,7 +7,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +40,7 @@ struct limits {
   int64_t set_ns, set_until;   /* the timer: for this budget, until then on the monotonic clock */
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
+  limits_place first, last; /* where the running code was stopped */
   bool is_closing, has_stopped_finalizer;
   int rejections; /* this many allocations fail, whatever the limit */
   size_t used;
@@ -59,6 +62,22 @@ static void fail(lua_State *L) {
   lua_newuserdatauv(L, 1, 0);
 }
 
+/* The innermost line of the script's. It has to be read inside of the hook: once that has yielded,
+ * the line is that of the instruction before. The program's own modules are named palenca/. */
+static void note_place(lua_State *L, limits *lim) {
+  lua_Debug ar;
+  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline > 0 && strncmp(ar.short_src, "palenca/", 8) != 0) {
+      (void)snprintf(lim->last.text, sizeof lim->last.text, "%s:%d", ar.short_src, ar.currentline);
+      if (lim->first.text[0] == '\0') {
+        lim->first = lim->last;
+      }
+      return;
+    }
+  }
+}
+
 /* A count hook of a Lua function may yield: nothing of the script's can catch that. Elsewhere the
  * only way out is an error. */
 static void stop(lua_State *L, lua_Debug *activation) {
@@ -66,6 +85,7 @@ static void stop(lua_State *L, lua_Debug *activation) {
     lua_sethook(L, NULL, 0, 0); /* left over in a coroutine that survived */
     return;
   }
+  note_place(L, own);
   if (activation->event == LUA_HOOKCOUNT && !own->is_closing && lua_isyieldable(L)) {
     lua_yield(L, 0);
     return;
@@ -129,6 +149,7 @@ void limits_enter(limits *lim, lua_State *co, int64_t cpu_ns, bool is_closing) {
     set_timer(lim, lim->budget_ns);
   }
   lim->is_over = 0;
+  lim->first.text[0] = lim->last.text[0] = '\0';
   lim->rejections = 0;
   lim->is_closing = is_closing;
   lim->running = co; /* a signal of the timer before has come by now */
@@ -141,6 +162,14 @@ bool limits_leave(limits *lim, lua_State *co) {
     lua_sethook(co, NULL, 0, 0);
   }
   return lim->is_over;
+}
+
+const limits_place *limits_first_stop(const limits *lim) {
+  return &lim->first;
+}
+
+const limits_place *limits_last_stop(const limits *lim) {
+  return &lim->last;
 }
 
 int64_t limits_left(const limits *lim) {

@@ -13,6 +13,11 @@
 
 typedef struct limits limits;
 
+/* FILE:LINE; "": not known. */
+typedef struct {
+  char text[LUA_IDSIZE + 16];
+} limits_place;
+
 /* For the calling thread, which runs L. Without limits until they are set. NULL: out of memory. */
 limits *limits_begin(lua_State *L);
 /* On the same thread, after the state is closed. */
@@ -30,6 +35,10 @@ void limits_set(limits *lim, int64_t cpu_ms, size_t memory);
 void limits_enter(limits *lim, lua_State *co, int64_t cpu_ns, bool is_closing);
 /* Returns whether the time was over. */
 bool limits_leave(limits *lim, lua_State *co);
+/* Where the script's code was when its time was over, and where it was stopped the last time since
+ * limits_enter: what catches errors is stopped again and again. */
+const limits_place *limits_first_stop(const limits *lim);
+const limits_place *limits_last_stop(const limits *lim);
 /* Nanoseconds of CPU time that were left then; 1: none. 0 without a limit. */
 int64_t limits_left(const limits *lim);
 

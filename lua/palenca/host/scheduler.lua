@@ -345,11 +345,12 @@ local function close(self, task)
   end
 end
 
--- Ends a task where it is, with `problem` as its error if there is one.
-local function finish(self, task, problem)
+-- Ends a task where it is, with `problem` as its error if there is one, and its frames if they are
+-- known.
+local function finish(self, task, problem, frames)
   if problem then
     task.ok, task.problem = false, problem
-    task.frames = traceback(debug.traceback(task.thread), problem)
+    task.frames = frames or traceback(debug.traceback(task.thread), problem)
   elseif not task.ok and task.is_late then
     task.problem = timed_out(task) -- whatever the script has made of the error
   end
@@ -363,23 +364,43 @@ local function finish(self, task, problem)
   end
 end
 
+-- What is said of a task whose CPU time is exceeded, and its frames. After the hook that has stopped
+-- it, the line of the innermost frame is that of the instruction before.
+local function stopped(self, task, first, last)
+  local frames = debug.traceback(task.thread)
+  local file = last ~= "" and last:match("^(.*):%d+$")
+  if file then
+    local from, to = frames:find("\n\t" .. file .. ":", 1, true)
+    if from then
+      frames = frames:sub(1, from) .. "\t" .. last .. frames:sub(to + 1):gsub("^%d+", "", 1)
+    end
+  end
+  local shown = traceback(frames, "")
+  local place = first ~= "" and first or shown and shown:match("^\t([^\n]-:%d+):")
+  return string.format("stopped after %g s of CPU time%s", self.cpu_time,
+    place and ", at " .. place or ""), shown
+end
+
 -- Runs a task until it waits; returns whether it has not ended.
 local function turn(self, task)
   task.parked = false
   self.current = task
-  local state, problem = limits.resume(task.thread, task.label, task.cpu_left)
+  local state, problem, last = limits.resume(task.thread, task.label, task.cpu_left)
   self.current = nil
   if state == "yielded" then
     -- a yield of the script is no wait: its CPU time continues
     local is_counted = problem > 0 and not task.parked
     task.cpu_left = is_counted and math.max(NONE_LEFT, problem - YIELD_COST) or 0
   end
-  if state == "stopped" or task.cpu_left == NONE_LEFT then
-    problem = string.format("stopped after %g s of CPU time", self.cpu_time)
+  local frames
+  if state == "stopped" then
+    problem, frames = stopped(self, task, problem, last)
+  elseif task.cpu_left == NONE_LEFT then
+    problem, frames = stopped(self, task, "", "")
   elseif state == "yielded" then
     return true
   end
-  finish(self, task, problem)
+  finish(self, task, problem, frames)
   return false
 end
 

@@ -65,7 +65,8 @@ describe("a script that", function()
       served:wait_output("stdout", "began")
       helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
       local event = helper.wait_state(served.db, "a", "dead")
-      assert.are.equal("stopped after 0.1 s of CPU time", event.error)
+      assert.truthy(event.error:find("^stopped after 0%.1 s of CPU time, at [^\n:]*script%.lua:%d+$"),
+        event.error)
       served:wait_output("stdout", "other")
       assert.are.equal(0, served:stop(), served.stderr)
       assert.is_nil(served.stderr:find("worker failed", 1, true))
@@ -82,7 +83,8 @@ describe("a script that", function()
     ]])
     helper.post(served.url, { account_id = "a" })
     local event = helper.wait_state(served.db, "a", "dead")
-    assert.are.equal("stopped after 0.1 s of CPU time", event.error)
+    assert.truthy(event.error:find("^stopped after 0%.1 s of CPU time, at [^\n:]*script%.lua:3$"),
+      event.error)
     assert.are.equal(0, served:stop())
     assert.are.equal("", served.stdout)
   end)
@@ -127,12 +129,18 @@ describe("a script that", function()
   it("is stopped has the line in its error", function()
     local served = serve([[
 
-      local function spin() while true do end end
+      local function spin()
+        local count = 0
+        count = count + 1
+        while true do end
+      end
       palenca.on("*", function() spin() end)
     ]])
     helper.post(served.url, { account_id = "a" })
-    served:wait_output("stderr",
-      "stopped after 0%.1 s of CPU time\n\t[^\n]*script%.lua:3: in [^\n]*spin")
+    served:wait_output("stderr", "stopped after 0%.1 s of CPU time, at [^\n]*script%.lua:6\n"
+      .. "\t[^\n]*script%.lua:6: in [^\n]*spin'\n\t[^\n]*script%.lua:8: in ")
+    local event = helper.wait_state(served.db, "a", "dead")
+    assert.truthy(event.error:find(", at [^\n]*script%.lua:6$"), event.error)
     assert.are.equal(0, served:stop())
   end)
 
@@ -215,7 +223,8 @@ describe("a script that", function()
     local status, _, err = process.run(process.program(), { "serve", path, "--listen",
       "127.0.0.1:0", "--db", stage:directory() .. "/e.db", "--cpu-timeout", "0.1" })
     assert.are.equal(1, status)
-    assert.are.equal("palenca: " .. path .. ": stopped after 0.1 s of CPU time\n", err)
+    assert.are.equal("palenca: " .. path .. ": stopped after 0.1 s of CPU time, at " .. path .. ":1\n",
+      err)
   end)
 
   it("yields while it is loaded is not served", function()

@@ -3,7 +3,7 @@
 local uv = require("luv")
 local helper = require("spec.host.helper")
 
-local STOPPED = "^stopped after 0%.1 s of CPU time$"
+local STOPPED = "^stopped after 0%.1 s of CPU time, at [^\n:]+:%d+$"
 local HIDDEN = "^an error that cannot be shown: table$"
 
 -- account → what its handler does, and the error that is left of it; without one it is done.
