@@ -384,6 +384,16 @@ describe("palenca", function()
       assert.are.equal(0, #server.requests)
     end)
 
+    it("lists that dead letters are handled", function()
+      local status, out, err = palenca({ "check", script([[
+        require "palenca".on("login.success", print)
+        require "palenca".on_dead(print)
+      ]]) })
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("ok, handles login.success, dead letters (palenca.on_dead)\n", 1, true),
+        out)
+    end)
+
     it("warns of actions that nobody sends", function()
       local status, out, err = palenca({ "check", script([[
         require "palenca".on("login.sucess", print)

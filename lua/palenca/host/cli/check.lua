@@ -67,6 +67,9 @@ local function check_script(given)
   local actions, texts = handled.actions, handled.timers
   event_names.warn(given.script, actions)
   table.move(texts, 1, #texts, #actions + 1, actions)
+  if handled.dead then
+    actions[#actions + 1] = "dead letters (palenca.on_dead)"
+  end
   if #actions == 0 then
     output.text(given.script .. ": ok, but it handles no event (palenca.on is never called)")
   else

@@ -31,7 +31,8 @@ local function load(options)
 end
 
 --- Loads the script; raises if it does not load. The details of what is ready are a JSON object:
--- `actions`, a list of names, and `timers`, one of texts. It is ready as "closed" if nobody reads
+-- `actions`, a list of names, `timers`, one of texts, and `dead`, whether it has functions for dead
+-- letters. It is ready as "closed" if nobody reads
 -- what the script prints.
 -- @tparam string text the options as JSON: `script`, its path, `cpu_timeout` (seconds),
 -- `memory_limit` (MiB)
@@ -55,5 +56,6 @@ return function(text)
   host.own_thread.ready("", json.encode({
     actions = json.array(handlers.actions()),
     timers = json.array(timers.descriptions()),
+    dead = #handlers.for_dead() > 0,
   }))
 end
