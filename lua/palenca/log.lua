@@ -49,18 +49,19 @@ end
 
 local current_time = cached_date("!%Y-%m-%dT%H:%M:%SZ")
 
+-- The fields in the order of their names, whatever order a table has in this run.
 local function encode_rest(entry)
-  local ok, line = pcall(json.encode, entry)
+  local ok, line = pcall(json.canonical, entry)
   if ok then
     return line
   end
   -- values that JSON does not have (NaN, a function) are described
   for name, value in pairs(entry) do
-    if not pcall(json.encode, value) then
+    if not pcall(json.canonical, value) then
       entry[name] = show(value)
     end
   end
-  return json.encode(entry)
+  return json.canonical(entry)
 end
 
 local function encode_value(value)

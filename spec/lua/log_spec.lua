@@ -35,6 +35,17 @@ describe("palenca.log", function()
     assert.equal("error", entries[3].level)
   end)
 
+  it("has its fields in the order of their names, and so has what is in them", function()
+    local _, _, line = helper.run([[
+      local palenca = require "palenca"
+      palenca.log.info { zone = "a", amount = 1, message = "m", platform = "uber", rows = 3,
+        inner = { z = 1, a = 2, m = 3, b = "/" }, account = "b" }
+    ]])
+    assert.equal('"level":"info","event":"script","account":"b","amount":1,"inner":{"a":2,"b":"/",'
+      .. '"m":3,"z":1},"message":"m","platform":"uber","rows":3,"zone":"a"}\n',
+      (line:gsub('^{"time":"[^"]*",', "")))
+  end)
+
   it("writes null where it is given", function()
     local _, _, line = helper.run(
       'local palenca = require("palenca")\npalenca.log.info { amount = palenca.json.null }')

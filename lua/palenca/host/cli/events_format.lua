@@ -11,7 +11,7 @@ local time_argument = require("palenca.host.cli.time_argument")
 local events_format = {}
 
 local function encode(fields)
-  return redact.escape_json(json.encode(fields))
+  return redact.escape_json(json.canonical(fields))
 end
 
 -- Before the state, which may be in color, and from there on.

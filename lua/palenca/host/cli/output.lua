@@ -77,7 +77,7 @@ end
 --- Writes a value as a line of JSON.
 -- @param value
 function output.json(value)
-  output.line(redact.escape_json(json.encode(value)))
+  output.line(redact.escape_json(json.canonical(value)))
 end
 
 --- Flushes the output; raises if it cannot be written.
