@@ -79,6 +79,13 @@ const char *webhook_signature_header(const webhook_signature *s) {
   return s->header;
 }
 
+/* Whether a value, without what stands before its first =, is as long as a signature without a
+ * prefix. */
+static bool has_prefix(const webhook_signature *s, const char *value, size_t size) {
+  const char *equals = memchr(value, '=', size);
+  return equals != NULL && size - (size_t)(equals + 1 - value) == s->size;
+}
+
 const char *webhook_signature_rejection(const webhook_signature *s, const char *const *values,
                                         size_t value_count, const char *body, size_t body_size) {
   if (value_count == 0) {
@@ -94,6 +101,10 @@ const char *webhook_signature_rejection(const webhook_signature *s, const char *
   }
   if (s->prefix != NULL && strncmp(values[0], s->prefix, strlen(s->prefix)) != 0) {
     return "the signature has another prefix";
+  }
+  if (size != s->size && (s->prefix == NULL || s->prefix[0] == '\0') &&
+      has_prefix(s, values[0], size)) {
+    return "the signature has a prefix, such as sha256=, and --signature-prefix names none";
   }
   if (size != s->size) {
     return "the signature has not the length of this digest and encoding";

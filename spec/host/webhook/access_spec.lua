@@ -235,6 +235,7 @@ describe("the receiver", function()
       rejected(post(served))
       rejected(signed(served, ""))
       rejected(signed(served, "nonsense"))
+      rejected(signed(served, "sha256=" .. good))
       rejected(signed(served, foreign))
       rejected(signed(served, good, BODY .. " "))
       rejected(signed(served, good, "not even JSON"))
@@ -248,6 +249,7 @@ describe("the receiver", function()
       assert.are.equal(2, #helper.events(served.db))
       assert.are.equal(0, served:stop())
       for _, cause in ipairs({ "not signed", "signed more than once", "the signature does not fit",
+        "the signature has a prefix, such as sha256=, and --signature-prefix names none",
         "the signature has not the length of this digest and encoding" })
       do
         assert.truthy(served.stderr:find("from 127.0.0.1: 401 (" .. cause .. ")", 1, true), cause)
