@@ -45,8 +45,18 @@ local function words(known)
   return list
 end
 
---- The known name that is nearest to another one, if it is near enough to be meant. Capitals count
--- as lower case.
+-- The words of a name, in an order of their own.
+local function sorted_words(name)
+  local list = {}
+  for word in name:lower():gmatch("[^_]+") do
+    list[#list + 1] = word
+  end
+  table.sort(list)
+  return #list > 1 and table.concat(list, "_") or nil
+end
+
+--- The known name that is nearest to another one, if it is near enough to be meant, or has the same
+-- words in another order. Capitals count as lower case.
 -- @param name what was written
 -- @tparam table known the names, as a list or as keys
 -- @treturn ?string
@@ -54,9 +64,14 @@ function suggest.nearest(name, known)
   if type(name) ~= "string" or #name > LENGTH_MAX then
     return nil
   end
-  local small = name:lower()
+  local small, in_order = name:lower(), sorted_words(name)
   local best, nearest
   for _, one in ipairs(words(known)) do
+    if in_order and type(one) == "string" and one ~= name and #one == #name
+      and sorted_words(one) == in_order
+    then
+      return one
+    end
     local allowed = type(one) == "string" and one ~= name and tolerance(#name, #one)
     if allowed and math.abs(#one - #name) <= allowed then
       local count = distance(small, one:lower())

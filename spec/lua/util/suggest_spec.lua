@@ -21,6 +21,12 @@ describe("suggestion", function()
     end)
   end
 
+  it("is the one with the same words in another order", function()
+    local known = { "min_days_observed", "max_days_since_last", "min_active_weeks" }
+    assert.equal("min_days_observed", suggest.nearest("min_observed_days", known))
+    assert.is_nil(suggest.nearest("min_observed_weeks", known))
+  end)
+
   it("is made from keys as well, the nearest one first", function()
     assert.equal("uber", suggest.nearest("ubr", platforms))
     assert.equal("uber_eats", suggest.nearest("ubereats", platforms))
