@@ -49,9 +49,14 @@ end
 
 local current_time = cached_date("!%Y-%m-%dT%H:%M:%SZ")
 
--- The fields in the order of their names, whatever order a table has in this run.
+-- The fields in the order of their names, whatever order a table has in this run; with slashes as
+-- palenca.json writes them.
+local function encode_sorted(entry)
+  return (json.canonical(entry):gsub("/", "\\/"))
+end
+
 local function encode_rest(entry)
-  local ok, line = pcall(json.canonical, entry)
+  local ok, line = pcall(encode_sorted, entry)
   if ok then
     return line
   end
@@ -61,7 +66,7 @@ local function encode_rest(entry)
       entry[name] = show(value)
     end
   end
-  return json.canonical(entry)
+  return encode_sorted(entry)
 end
 
 local function encode_value(value)
