@@ -27,6 +27,7 @@ local errors = {}
 -- @tfield ?number repeat_after seconds to wait before it, where the API's documentation says so or
 -- the server did
 -- @tfield ?integer attempts how often the request was sent
+-- @tfield ?string sent_to without a response: the method and the host of the request, and whose it is
 local Error = {}
 Error.__index = Error
 
@@ -39,7 +40,7 @@ function Error:__tostring()
   for _, detail in ipairs(self.errors or {}) do
     parts[#parts + 1] = string.format("; %s: %s", detail.location or "?", detail.message or "?")
   end
-  local notes = {}
+  local notes = { self.sent_to }
   if self.status then
     notes[#notes + 1] = "HTTP " .. string.format("%d", self.status)
   end
@@ -118,6 +119,16 @@ function Error:advice(lang)
     error("advice: lang must be 'es', 'pt' or 'en', got " .. shown(lang), 2)
   end
   return advice.of_call(self.code, self.kind).text[lang]
+end
+
+--- What a failure without a response is told apart by. The path may hold personal data.
+-- @tparam string method
+-- @tparam string url
+-- @tparam string whose such as `the API`
+-- @treturn string
+function errors.sent_to(method, url, whose)
+  local host = (url:match("^%a[%w+.-]*://([^/?#]*)") or ""):gsub("^.*@", "")
+  return ("%s to %s, %s"):format(method, host, whose)
 end
 
 --- Creates an error.

@@ -103,6 +103,7 @@ describe("a fault", function()
     assert.is_nil(err.status)
     assert.is_nil(err.request_id)
     assert.is_nil(tostring(err):find("HTTP", 1, true))
+    assert.truthy(tostring(err):find("%(%u+ to 127%.0%.0%.1:%d+, the API%)$"), tostring(err))
   end)
 
   it("names the request, for the API's support", function()

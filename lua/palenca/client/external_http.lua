@@ -169,7 +169,7 @@ local function request(options)
   }))
   if result.kind then
     local err = errors.new({ kind = result.kind, message = result.message,
-      attempts = result.attempts })
+      attempts = result.attempts, sent_to = errors.sent_to(name, options.url, "by palenca.http") })
     if inspection.on_failure then
       inspection.on_failure(err)
     end

@@ -4,6 +4,7 @@
 -- @classmod palenca.client
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
+local errors = require("palenca.errors")
 local http_method = require("palenca.util.http_method")
 local inspection = require("palenca.client.inspection")
 local json = require("palenca.util.json")
@@ -339,6 +340,7 @@ end
 function Client:_read(result, shape, name, path)
   local data, meta = response.read(result, shape)
   if data == nil then
+    meta.sent_to = not meta.status and errors.sent_to(name, self.base_url, "the API") or nil
     hide_key(meta, secrets[self].key)
     if inspection.on_failure then
       inspection.on_failure(meta)

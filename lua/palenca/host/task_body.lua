@@ -4,7 +4,8 @@ local traceback = require("palenca.host.traceback")
 
 local task_body = {}
 
---- What records where a text was raised; an error object carries its own details. What a branch of
+--- What records where something was raised: of a text all frames, of an error object, which carries
+-- its own details, the line. What a branch of
 -- palenca.gather has raised is raised again by who called that: its frames come after the branch's.
 -- @tparam Scheduler self whose `current` task it is
 -- @treturn function a message handler
@@ -13,6 +14,9 @@ function task_body.error_handler(self)
     local task, frames = self.current, nil
     if not task then
       return problem -- a finalizer's
+    elseif type(problem) == "table" then
+      local place = task.framed == problem and task.place
+      task.place = place or (traceback(debug.traceback("", 2), "") or ""):match("^\t([^\n]-:%d+):")
     elseif type(problem) == "string" then
       frames = traceback(debug.traceback("", 2), problem)
       if task.framed == problem then
@@ -35,6 +39,9 @@ function task_body.new(self)
     local ok, problem = xpcall(task.body, self.on_error, task)
     if not ok then
       local is_described, plain = pcall(self.describe, problem)
+      if type(plain) == "table" and plain.text and type(problem) == "table" and task.place then
+        plain.text = ("%s, at %s"):format(plain.text, task.place)
+      end
       task.problem = is_described and plain or "an error that cannot be shown"
     end
     task.ok = ok

@@ -63,7 +63,7 @@ return {
     Error = {
       kind = true, code = true, status = true, message = true, errors = "ErrorDetail[]",
       request_id = true, retry_after = true, actor = true, can_repeat = true, repeat_after = true,
-      attempts = true,
+      attempts = true, sent_to = true,
     },
     ErrorDetail = {
       message = true, location = true,

@@ -48,7 +48,7 @@ describe("an attempt", function()
     assert.are.equal(0, served:stop())
     local again = serve(text, { db = served.db, arguments = { "--max-attempts", "2" } })
     event = helper.wait_state(again.db, "a", "dead")
-    assert.are.equal("own error 3", event.error)
+    assert.truthy(event.error:find("^own error 3, at [^\n:]+%.lua:%d+$"), event.error)
     assert.truthy(again.stderr:find("max_attempts (2) reached: the process died during the last "
       .. "attempt", 1, true), again.stderr)
     assert.are.equal(0, again:stop())

@@ -160,7 +160,8 @@ describe("handlers", function()
       end)
     ]])
     local wanted = {
-      string = "^a plain reason$", object = "^an object's reason$", api = "network",
+      string = "^a plain reason$", object = "^an object's reason, at [^\n:]+script%.lua:%d+$",
+      api = "^network: [^\n]+ %(GET to 127%.0%.0%.1:%d+, the API%), at [^\n:]+script%.lua:%d+$",
       number = "^42$", table = "table", ["nil"] = "nil", wrong = "script%.lua:%d+: .*'nothing'",
       broken = ".", odd = ".",
     }

@@ -196,12 +196,17 @@ describe("palenca.http", function()
   it("reports that nothing listens", function()
     local bound = uv.new_tcp()
     bound:bind("127.0.0.1", 0)
+    local host = "127.0.0.1:" .. bound:getsockname().port
     local response, err = palenca.http {
-      url = "http://127.0.0.1:" .. bound:getsockname().port .. "/",
+      url = "http://user:secret@" .. host .. "/people/7?q=1", method = "PUT",
     }
     bound:close()
     assert.is_nil(response)
     assert.equal("network", err.kind)
+    -- whose it is, without what may be personal
+    assert.equal("PUT to " .. host .. ", by palenca.http", err.sent_to)
+    assert.truthy(tostring(err):find("(PUT to " .. host .. ", by palenca.http)", 1, true))
+    assert.is_nil(tostring(err):find("people", 1, true) or tostring(err):find("secret", 1, true))
     assert.equal(1, err.attempts)
   end)
 

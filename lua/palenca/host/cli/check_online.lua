@@ -52,7 +52,7 @@ local function check_key(api, result)
   if not result.status then
     return nil, NO_RESPONSE
   end
-  local data, err = api:_read(result, "table")
+  local data, err = api:_read(result, "table", "GET")
   if data then
     return true, "accepted"
   elseif result.status == 429 then
