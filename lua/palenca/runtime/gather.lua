@@ -56,6 +56,15 @@ local function waiting()
   end
 end
 
+--- Where the function of the running branch is: what it calls last of all, as in `return f()`, has
+-- no caller any more whose line could be blamed.
+-- @treturn ?string FILE:LINE; nil if no branch runs
+function gather.place()
+  local branch = newest and current()
+  local info = branch and debug.getinfo(branch.body, "S")
+  return info and ("%s:%d"):format(info.short_src, info.linedefined)
+end
+
 --- Notes that the running branch has made a call, which ends with it.
 -- @param call of the runtime
 function gather.add(call)
@@ -155,7 +164,7 @@ local function run(own, body)
 end
 
 local function new_branch(group, body)
-  local branch = { calls = {}, waits = NO_CALLS }
+  local branch = { calls = {}, waits = NO_CALLS, body = body }
   branch.thread = coroutine.create(function()
     branch.offset = yieldable.offset(branch.mark)
     branch.results = pack(run(group.own, body))

@@ -54,6 +54,20 @@ describe("palenca.gather", function()
     assert.same({ true, true, 200 }, { one, two, three })
   end)
 
+  it("blames the function that calls an operation with a dot, also as the last it does", function()
+    local users = faults:client("good", {}).users
+    local line = debug.getinfo(1, "l").currentline + 1
+    local _, problem = pcall(gather, function() return users.get("u") end)
+    assert.equal(("spec/lua/runtime/gather_spec.lua:%d: users:get: call it with a colon, as in "
+      .. "client.users:get(...)"):format(line), problem)
+    _, problem = pcall(gather, function()
+      local user = users.get("u")
+      return user
+    end)
+    assert.truthy(problem:find(("^spec/lua/runtime/gather_spec.lua:%d: users"):format(line + 4)),
+      problem)
+  end)
+
   it("returns the first value of each, in the order of the functions", function()
     local ended = {}
     local function after(seconds, ...)

@@ -10,6 +10,7 @@
 -- @module palenca.client.resources
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
+local gather = require("palenca.runtime.gather")
 local inspection = require("palenca.client.inspection")
 local pager = require("palenca.client.pager")
 local unknown_field = require("palenca.util.unknown_field")
@@ -89,7 +90,10 @@ local is_resource = setmetatable({}, { __mode = "k" })
 
 local function check_colon(self, name, level)
   if not is_resource[self or name] then
-    error(("%s: call it with a colon, as in client.%s(...)"):format(name, name), level + 1)
+    local text = ("%s: call it with a colon, as in client.%s(...)"):format(name, name)
+    local caller = debug.getinfo(level + 1, "S")
+    local place = caller and caller.what ~= "Lua" and caller.what ~= "main" and gather.place()
+    error(place and place .. ": " .. text or text, place and 0 or level + 1)
   end
 end
 
