@@ -54,7 +54,7 @@ describe("palenca forget beside a server that is killed", function()
     local pipe = uv.new_pipe(false)
     pipe:connect(db .. "-socket", function(problem)
       assert(not problem, problem)
-      pipe:write("palenca-admin 2 " .. request .. "\n")
+      pipe:write("palenca-admin 3 " .. request .. "\n")
       pipe:read_start(function(_, data)
         asked.text = asked.text .. (data or "")
         if not data then
@@ -68,7 +68,7 @@ describe("palenca forget beside a server that is killed", function()
 
   local function wait_line(asked, status)
     process.wait_for(function()
-      return asked.text:find("palenca-admin 2 " .. status, 1, true)
+      return asked.text:find("palenca-admin 3 " .. status, 1, true)
     end, "the line " .. status)
   end
 
@@ -110,7 +110,7 @@ describe("palenca forget beside a server that is killed", function()
         return is_stopped(served.pid)
       end, "the server to stop")
       uv.run("nowait") -- what it had sent by then
-      local is_done = overwriting.text:find("palenca-admin 2 done", 1, true)
+      local is_done = overwriting.text:find("palenca-admin 3 done", 1, true)
       if is_done then
         served:kill("sigcont")
       end
@@ -120,7 +120,7 @@ describe("palenca forget beside a server that is killed", function()
     process.wait_for(function()
       return overwriting.is_ended
     end, "the end of the connection")
-    assert.is_nil(overwriting.text:find("palenca-admin 2 done", 1, true))
+    assert.is_nil(overwriting.text:find("palenca-admin 3 done", 1, true))
   end
 
   local function others(user)

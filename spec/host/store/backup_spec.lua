@@ -81,7 +81,7 @@ describe("palenca events backup", function()
       local pipe = uv.new_pipe(false)
       pipe:connect(db .. "-socket", function(problem)
         assert(not problem, problem)
-        pipe:write(("palenca-admin 2 backup file=%s\n"):format(name:gsub("/", "%%2f")))
+        pipe:write(("palenca-admin 3 backup file=%s\n"):format(name:gsub("/", "%%2f")))
         pipe:read_start(function(_, data)
           received, ended = received .. (data or ""), not data
         end)

@@ -330,7 +330,7 @@ describe("palenca forget", function()
     end
     local pipe, ended = uv.new_pipe(false), false
     pipe:connect(db .. "-socket", function()
-      pipe:write("palenca-admin 2 forget events=" .. table.concat(ids, ",", 1, #ids // 2) .. "\n")
+      pipe:write("palenca-admin 3 forget events=" .. table.concat(ids, ",", 1, #ids // 2) .. "\n")
       pipe:read_start(function(_, data)
         ended = ended or not data
       end)

@@ -108,7 +108,7 @@ describe("palenca serve", function()
   -- With a client whose purge is under way.
   local function serve_purging()
     local served = serve_done(60000)
-    local client = connect(served.db, "palenca-admin 2 purge state=done before=1000000\n")
+    local client = connect(served.db, "palenca-admin 3 purge state=done before=1000000\n")
     process.wait_for(function()
       return client.received:find(FIRST_LINE)
     end, "the first line")
@@ -236,7 +236,7 @@ describe("palenca serve", function()
     for _, case in ipairs({
       { "GET / HTTP/1.1\r\n\r\n", "more%%20than%%20one%%20request" },
       { "GET / HTTP/1.1\r\n", "malformed%%20request" },
-      { "palenca-admin 2 forget id=1\n", "malformed%%20request" },
+      { "palenca-admin 3 forget id=1\n", "malformed%%20request" },
       { "palenca-admin 3 replay id=1\n", "another%%20version" },
       { ("x"):rep(5000), "too%%20long" },
     }) do
@@ -246,7 +246,7 @@ describe("palenca serve", function()
     end
     local silent = {}
     for i = 1, 8 do
-      silent[i] = connect(served.db, "palenca-admin 2 rep")
+      silent[i] = connect(served.db, "palenca-admin 3 rep")
       wait(silent[i], "connected")
     end
     assert.truthy(response(served.db):find("too%%20many"))

@@ -3,9 +3,9 @@
  * A connection carries one request, a line, and lines about its progress, the last of which has
  * another status:
  *
- *   palenca-admin 2 purge state=done before=1772323200000
- *   palenca-admin 2 progress events=200 …
- *   palenca-admin 2 done events=513 kept=2 bytes=210330 file_size=421888 …
+ *   palenca-admin 3 purge state=done before=1772323200000
+ *   palenca-admin 3 progress events=200 …
+ *   palenca-admin 3 done events=513 kept=2 bytes=210330 file_size=421888 …
  *
  * The first two words are the same in every version of the protocol. Values are percent-encoded. */
 #ifndef PALENCA_HOST_STORE_ADMIN_PROTOCOL_H
@@ -13,7 +13,7 @@
 
 #include "store/event_admin.h"
 
-#define EVENT_ADMIN_PROTOCOL 2
+#define EVENT_ADMIN_PROTOCOL 3
 #define EVENT_ADMIN_LINE_MAX 4096 /* with its line end and a terminating zero */
 #define EVENT_ADMIN_TEXT_MAX 1024 /* of an action, an account or a reason, with a zero */
 

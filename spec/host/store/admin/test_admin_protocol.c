@@ -71,7 +71,7 @@ UNIT_TEST(test_whose_login_it_is_is_read_as_it_was_written) {
   assert_null(read.request.user_id);
   request = (event_admin_request){.kind = EVENT_ADMIN_FORGET, .user_id = "a user"};
   assert_string_equal(there_and_back(&request, &read).request.user_id, "a user");
-  assert_int_equal(event_admin_read_request("palenca-admin 2 forget", &read),
+  assert_int_equal(event_admin_read_request("palenca-admin 3 forget", &read),
                    EVENT_ADMIN_LINE_MALFORMED);
 }
 
@@ -80,7 +80,7 @@ UNIT_TEST(test_a_backup_and_its_progress_are_read_as_they_were_written) {
   const char *file = "/a folder/b=1.db.partial";
   (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_BACKUP, .file = file}, &read);
   assert_string_equal(read.request.file, file);
-  assert_int_equal(event_admin_read_request("palenca-admin 2 backup", &read),
+  assert_int_equal(event_admin_read_request("palenca-admin 3 backup", &read),
                    EVENT_ADMIN_LINE_MALFORMED);
   char line[EVENT_ADMIN_LINE_MAX];
   event_admin_response response, written = {.report.backup = {.pages = 1000, .copied = 999}};
@@ -116,9 +116,9 @@ UNIT_TEST(test_filters_are_read_as_they_were_written) {
   assert_null(got->state);
   assert_null(got->error);
   assert_int_equal(
-      event_admin_read_request("palenca-admin 2 purge-matching since=0 until=0 state=x", &read),
+      event_admin_read_request("palenca-admin 3 purge-matching since=0 until=0 state=x", &read),
       EVENT_ADMIN_LINE_MALFORMED);
-  assert_int_equal(event_admin_read_request("palenca-admin 2 replay-matching since=0", &read),
+  assert_int_equal(event_admin_read_request("palenca-admin 3 replay-matching since=0", &read),
                    EVENT_ADMIN_LINE_MALFORMED);
 }
 
@@ -144,7 +144,7 @@ UNIT_TEST(test_lists_are_read_as_they_were_written) {
 }
 
 UNIT_TEST(test_a_list_that_is_too_long_is_rejected) {
-  char line[EVENT_ADMIN_LINE_MAX] = "palenca-admin 2 forget events=1";
+  char line[EVENT_ADMIN_LINE_MAX] = "palenca-admin 3 forget events=1";
   event_admin_request_line read;
   for (int i = 1; i < EVENT_FORGET_MAX; i++) {
     (void)strcat(line, ",1");
@@ -174,32 +174,32 @@ UNIT_TEST(test_other_requests_are_rejected) {
       " ",
       "palenca-admin",
       "palenca-admin ",
-      "palenca-admin 2",
-      "palenca-admin 2 ",
-      "palenca-admin 2 replay",
-      "palenca-admin 2 replay id=",
-      "palenca-admin 2 replay id= 1",
-      "palenca-admin 2 replay id=1x",
-      "palenca-admin 2 replay id=99999999999999999999",
-      "palenca-admin 2 replay xid=1",
-      "palenca-admin 2 replays id=1",
-      "palenca-admin 2 retry-dead since=0 action=%",
-      "palenca-admin 2 retry-dead since=0 action=%4",
-      "palenca-admin 2 retry-dead since=0 action=%00",
-      "palenca-admin 2 retry-dead since=0 action=%zz",
-      "palenca-admin 2 retry-dead action=a",
-      "palenca-admin 2 purge before=1",
-      "palenca-admin 2 purge state=received before=1",
-      "palenca-admin 2 purge state=done",
-      "palenca-admin 2 forget",
-      "palenca-admin 2 forget events=",
-      "palenca-admin 2 forget events=1,",
-      "palenca-admin 2 forget events=,1",
-      "palenca-admin 2 forget events=1,-2",
-      "palenca-admin 2 forget events=1,99999999999999999999",
-      "palenca-admin 2 forget decisions=1;2",
+      "palenca-admin 3",
+      "palenca-admin 3 ",
+      "palenca-admin 3 replay",
+      "palenca-admin 3 replay id=",
+      "palenca-admin 3 replay id= 1",
+      "palenca-admin 3 replay id=1x",
+      "palenca-admin 3 replay id=99999999999999999999",
+      "palenca-admin 3 replay xid=1",
+      "palenca-admin 3 replays id=1",
+      "palenca-admin 3 retry-dead since=0 action=%",
+      "palenca-admin 3 retry-dead since=0 action=%4",
+      "palenca-admin 3 retry-dead since=0 action=%00",
+      "palenca-admin 3 retry-dead since=0 action=%zz",
+      "palenca-admin 3 retry-dead action=a",
+      "palenca-admin 3 purge before=1",
+      "palenca-admin 3 purge state=received before=1",
+      "palenca-admin 3 purge state=done",
+      "palenca-admin 3 forget",
+      "palenca-admin 3 forget events=",
+      "palenca-admin 3 forget events=1,",
+      "palenca-admin 3 forget events=,1",
+      "palenca-admin 3 forget events=1,-2",
+      "palenca-admin 3 forget events=1,99999999999999999999",
+      "palenca-admin 3 forget decisions=1;2",
       "palenca-admin -1 replay id=1",
-      "palenca-admin 2x replay id=1",
+      "palenca-admin 3x replay id=1",
       "GET / HTTP/1.1",
   };
   event_admin_request_line read;
@@ -244,15 +244,15 @@ UNIT_TEST(test_responses_are_read_as_they_were_written) {
 
 UNIT_TEST(test_other_responses_are_rejected) {
   event_admin_response read;
-  assert_int_equal(event_admin_read_response("palenca-admin 3 whatever", &read),
+  assert_int_equal(event_admin_read_response("palenca-admin 2 whatever", &read),
                    EVENT_ADMIN_LINE_OTHER_VERSION);
-  assert_int_equal(read.version, 3);
+  assert_int_equal(read.version, 2);
   static const char *const malformed[] = {
       "",
       "HTTP/1.1 400 Bad Request",
-      "palenca-admin 2 done",
-      "palenca-admin 2 over events=1",
-      "palenca-admin 2 done replay=replayed events=1 kept=0 bytes=0 file_size=x",
+      "palenca-admin 3 done",
+      "palenca-admin 3 over events=1",
+      "palenca-admin 3 done replay=replayed events=1 kept=0 bytes=0 file_size=x",
   };
   for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
     assert_int_equal(event_admin_read_response(malformed[i], &read), EVENT_ADMIN_LINE_MALFORMED);
