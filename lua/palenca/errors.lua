@@ -27,7 +27,7 @@ local errors = {}
 -- @tfield ?number repeat_after seconds to wait before it, where the API's documentation says so or
 -- the server did
 -- @tfield ?integer attempts how often the request was sent
--- @tfield ?string sent_to without a response: the method and the host of the request, and whose it is
+-- @tfield ?string sent_to without a response: method and host of the request, and whose it is
 local Error = {}
 Error.__index = Error
 

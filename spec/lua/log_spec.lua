@@ -41,8 +41,8 @@ describe("palenca.log", function()
       palenca.log.info { zone = "a", amount = 1, message = "m", platform = "uber", rows = 3,
         inner = { z = 1, a = 2, m = 3, b = "/" }, account = "b" }
     ]])
-    assert.equal('"level":"info","event":"script","account":"b","amount":1,"inner":{"a":2,"b":"\\/",'
-      .. '"m":3,"z":1},"message":"m","platform":"uber","rows":3,"zone":"a"}\n',
+    assert.equal('"level":"info","event":"script","account":"b","amount":1,"inner":{"a":2,'
+      .. '"b":"\\/","m":3,"z":1},"message":"m","platform":"uber","rows":3,"zone":"a"}\n',
       (line:gsub('^{"time":"[^"]*",', "")))
   end)
 

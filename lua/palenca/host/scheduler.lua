@@ -364,8 +364,8 @@ local function finish(self, task, problem, frames)
   end
 end
 
--- What is said of a task whose CPU time is exceeded, and its frames. After the hook that has stopped
--- it, the line of the innermost frame is that of the instruction before.
+-- What is said of a task whose CPU time is exceeded, and its frames. After the hook that has
+-- stopped it, the line of the innermost frame is that of the instruction before.
 local function stopped(self, task, first, last)
   local frames = debug.traceback(task.thread)
   local file = last ~= "" and last:match("^(.*):%d+$")

@@ -1,4 +1,4 @@
---- Finds a mistyped path of a request to the API, which a fault or a response would never be met by.
+--- Finds a mistyped path of a request to the API: no request would meet its fault or response.
 -- @module palenca.testing.path_check
 local resources = require("palenca.client.resources")
 local suggest = require("palenca.util.suggest")

@@ -455,8 +455,8 @@ function Session:event(action, subject, more)
   return made or error("test:event: " .. problem, 2)
 end
 
---- Runs the script's functions of `palenca.on_dead`, as `palenca serve` does when an event becomes a
--- dead letter. Raises if the script has none.
+--- Runs the script's functions of `palenca.on_dead`, as `palenca serve` does when an event becomes
+-- a dead letter. Raises if the script has none.
 -- @tparam string action such as `login.success`
 -- @tparam[opt] table subject as for @{Session:event}
 -- @tparam[opt] table more as for @{Session:event}, where `attempt` is how often it was tried

@@ -390,8 +390,8 @@ describe("palenca", function()
         require "palenca".on_dead(print)
       ]]) })
       assert.are.equal(0, status, err)
-      assert.truthy(out:find("ok, handles login.success, dead letters (palenca.on_dead)\n", 1, true),
-        out)
+      assert.truthy(out:find("ok, handles login.success, dead letters (palenca.on_dead)\n", 1,
+        true), out)
     end)
 
     it("warns of actions that nobody sends", function()

@@ -185,10 +185,10 @@ describe("palenca dev", function()
   it("rejects a login that is not as it should be, and lists what there is", function()
     local patterns = "declining, duplicate_rows, irregular, new, nulls, seasonal, steady, stopped"
     local warnings = "fleet_account, id_mismatch, incomplete_profile_data, rider_account"
-    local cases = "banned, could_not_send_otp, expired_otp, fleet_account, id_mismatch, incomplete, "
-      .. "incomplete_profile_data, invalid_credentials, invalid_otp, invalid_otp_auth_key, "
-      .. "invalid_otp_session, login_refused, not_registered, platform_error, "
-      .. "platform_unavailable, recent_login_successful, request_timeout, rider_account, success"
+    local cases = "banned, could_not_send_otp, expired_otp, fleet_account, id_mismatch, "
+      .. "incomplete, incomplete_profile_data, invalid_credentials, invalid_otp, "
+      .. "invalid_otp_auth_key, invalid_otp_session, login_refused, not_registered, "
+      .. "platform_error, platform_unavailable, recent_login_successful, request_timeout, rider_account, success"
     for text, problem in pairs({
       ["uber,pattern=odd"] = "palenca: --login: pattern must be one of " .. patterns,
       ["uber,warning=banned"] = "palenca: --login: warning must be one of " .. warnings,
@@ -201,8 +201,9 @@ describe("palenca dev", function()
         .. "'uber'?\n",
       ["uber,patern=new"] = "palenca: --login: patern is not known here (known: country, days, "
         .. "external_id, pattern, warning); did you mean 'pattern'?\n",
-      ["rappi+incomplet@palenca-tests.com"] = "palenca: --login: 'rappi+incomplet@palenca-tests.com'"
-        .. ": no login ends as 'incomplet' (known: " .. cases .. "); did you mean 'incomplete'?\n",
+      ["rappi+incomplet@palenca-tests.com"] = "palenca: --login: "
+        .. "'rappi+incomplet@palenca-tests.com': no login ends as 'incomplet' (known: "
+        .. cases .. "); did you mean 'incomplete'?\n",
       ["rapi+success@palenca-tests.com"] = "palenca: --login: 'rapi+success@palenca-tests.com': no "
         .. "platform is 'rapi'; did you mean 'rappi'?\n",
       ["rappi+success@palenca-test.com"] = "palenca: --login: 'rappi+success@palenca-test.com' is "
@@ -237,7 +238,7 @@ describe("palenca dev", function()
     return found
   end
 
-  it("injects each documented fault into the script's requests, and into none of its own", function()
+  it("injects each documented fault into the script's requests, and none of its own", function()
     local path = script([[
       local palenca = require "palenca"
       local client = palenca.new{ max_retries = 0 }
@@ -254,7 +255,8 @@ describe("palenca dev", function()
     ]])
     local count = 0
     for fault in pairs(recipes()) do
-      local started = start(path, { "--login", "uber", "--once", "--workers", "1", "--fault", fault })
+      local started = start(path, { "--login", "uber", "--once", "--workers", "1",
+        "--fault", fault })
       assert.are.equal(0, started:wait_exit(), fault .. started.stderr)
       local failed = select(2, started.stdout:gsub("failed %l+\n", ""))
       local times = tonumber(fault:match("times=(%d+)"))

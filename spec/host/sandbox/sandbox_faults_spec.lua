@@ -50,7 +50,8 @@ describe("palenca sandbox", function()
       ["fire"] = "'fire' is none of the kinds",
       ["error,status"] = "'status' is not NAME=VALUE",
       ["error,status=200"] = "status must be at least 400",
-      ["drop,seconds=1"] = "seconds is not known here (known: kind, method, path, probability, times)",
+      ["drop,seconds=1"] = "seconds is not known here (known: kind, method, path, "
+        .. "probability, times)",
       ["drop,times=0"] = "times must be at least 1",
       ["latency,probability=2"] = "probability must be from 0 to 1",
     }

@@ -65,8 +65,8 @@ describe("a script that", function()
       served:wait_output("stdout", "began")
       helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
       local event = helper.wait_state(served.db, "a", "dead")
-      assert.truthy(event.error:find("^stopped after 0%.1 s of CPU time, at [^\n:]*script%.lua:%d+$"),
-        event.error)
+      assert.truthy(event.error:find("^stopped after 0%.1 s of CPU time, at "
+        .. "[^\n:]*script%.lua:%d+$"), event.error)
       served:wait_output("stdout", "other")
       assert.are.equal(0, served:stop(), served.stderr)
       assert.is_nil(served.stderr:find("worker failed", 1, true))
@@ -223,7 +223,7 @@ describe("a script that", function()
     local status, _, err = process.run(process.program(), { "serve", path, "--listen",
       "127.0.0.1:0", "--db", stage:directory() .. "/e.db", "--cpu-timeout", "0.1" })
     assert.are.equal(1, status)
-    assert.are.equal("palenca: " .. path .. ": stopped after 0.1 s of CPU time, at " .. path .. ":1\n",
+    assert.are.equal(("palenca: %s: stopped after 0.1 s of CPU time, at %s:1\n"):format(path, path),
       err)
   end)
 

@@ -18,7 +18,8 @@ local deeds = {
   ["shown as no text"] = { "error(with { __tostring = function() return {} end })", HIDDEN },
   ["shown by a yield"] = { "error(with { __tostring = coroutine.yield })", HIDDEN },
   ["shown after a wait"] = { [[
-    error(with { __tostring = function() palenca.sleep(0) return "waited" end })]], "^waited" .. AT },
+    error(with { __tostring = function() palenca.sleep(0) return "waited" end })]],
+    "^waited" .. AT },
   ["shown by all memory"] = { [[
     error(with { __tostring = function() local s = "x" while true do s = s .. s end end })]],
     HIDDEN },

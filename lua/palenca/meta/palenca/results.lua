@@ -151,7 +151,7 @@
 ---@field can_repeat boolean whether another try can help, unchanged or corrected
 ---@field repeat_after number? seconds to wait before it, where the API's documentation says so or the server did
 ---@field attempts integer? how often the request was sent
----@field sent_to string? without a response: the method and the host of the request, and whose it is
+---@field sent_to string? without a response: method and host of the request, and whose it is
 ---@field advice fun(self: palenca.Error, lang?: string): string a sentence for the worker
 
 --- A part of a request that is wrong.
