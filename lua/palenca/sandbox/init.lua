@@ -180,6 +180,9 @@ function sandbox.new(options)
   return self
 end
 
+--- What is wrong with a test identifier; see @{palenca.sandbox.control.login_flow}.
+sandbox.identifier_problem = login_flow.identifier_problem
+
 --- Increments the revision, for requests that wait for changes.
 -- @tparam string topic what
 function sandbox:touch(topic)

@@ -39,7 +39,7 @@ function sandbox.new(session, options, level)
   local module = load_sandbox(level + 1)
   return setmetatable({
     session = session,
-    identifier_problem = require("palenca.sandbox.control.login_flow").identifier_problem,
+    identifier_problem = module.identifier_problem,
     instance = module.new {
       api_key = KEY, seed = options.seed, accounts = options.accounts, history = options.history,
       rate_limit = options.rate_limit or 0, webhook_delay = 0,
