@@ -12,6 +12,19 @@ local PERIOD = { start_date = "2024-09-01", end_date = "2026-03-01", items_per_p
 local HAS_SANDBOX = _VERSION >= "Lua 5.4"
 
 describe("palenca.testing.sandbox", function()
+  if HAS_SANDBOX then
+    it("rejects a mistyped outcome of a test identifier, which would succeed", function()
+      local test = testing.start { sandbox = true }
+      local _, problem = pcall(function()
+        test:worker { identifier = "rappi+incomplet@palenca-tests.com" }
+      end)
+      local status = test:worker({ identifier = "rappi+incomplete@palenca-tests.com" }).status
+      test:stop()
+      assert.truthy(problem:find("sandbox_spec.lua:%d+: .*; did you mean 'incomplete'%?$"), problem)
+      assert.equal("incomplete", status)
+    end)
+  end
+
   it("starts the program's sandbox, which a client reaches, and ends it", function()
     local sandbox = testing.sandbox { program = process.program(), api_key = "k", accounts = 1 }
     local client = palenca.new { api_key = sandbox.api_key, base_url = sandbox.url,
