@@ -1,6 +1,7 @@
 --- Reads the filters of the admin page's requests: of a query, and of JSON.
 -- @module palenca.host.admin_filter
 local host = require("palenca.host")
+local json = require("palenca.util.json")
 
 local admin_filter = {}
 
@@ -106,7 +107,7 @@ end
 -- @param values as JSON is decoded
 -- @treturn table for `host.events.replay_matching`; raises `{ invalid = message }`
 function admin_filter.of_json(values)
-  if type(values) ~= "table" then
+  if type(values) ~= "table" or json.is_array(values) then
     fail("filter", "must be an object")
   end
   return read(values, {})

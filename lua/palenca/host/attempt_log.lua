@@ -21,7 +21,7 @@ local function add_line(kept, line)
   line = redact.escape_line(log.truncate(line, LINE_SIZE_MAX), true) -- with its tabs
   kept[#kept + 1] = line
   kept.size = kept.size + #line
-  while #kept > LINES_MAX or kept.size > SIZE_MAX do
+  while #kept > LINES_MAX or kept.size > SIZE_MAX and #kept > 1 do -- escaped, one is as long
     drop_first(kept)
   end
 end

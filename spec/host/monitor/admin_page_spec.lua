@@ -17,6 +17,16 @@ local SCRIPT = [[
   end)
 ]]
 
+-- Of a person, in places that no schema has: what is left of it is "kept".
+local ODD = {
+  kept = { "2026-11-29", "2026-11-29T18:42:03.5Z", 1234567, 5, "12345678.90" },
+  lists = { { 12345678909, 5512345678, { "5512345678 5512345679" } }, { { "josé@exámple.mx" } } },
+  texts = { "55\194\1601234\194\1605678", "5512-34-56-78", "CNPJ:12345678000195" },
+  names = { ["a@b.mx"] = 1, ["5512345678"] = 1, ["12345678909"] = 1 },
+  kinds = { firstname = "Juana", displayName = "Juana", ["FULL NAME"] = "Juana", correo = "j",
+    celular = 551234, cedula = 1020304050, nombre = { completo = { "Juana" } } },
+}
+
 local WRITES = { ["X-Palenca-Admin"] = "1" }
 
 describe("the admin page", function()
@@ -31,7 +41,7 @@ describe("the admin page", function()
     helper.post(served.url, { account_id = "first", external_id = "fails" })
     helper.post(served.url, { account_id = "second", webhook_action = "login.error",
       name = "Juana", contact = { email = "juana@example.mx", text = "at +52 55 1234 5678" },
-      curp = "GOMC900101HDFRRL09", platform = "didi" })
+      curp = "GOMC900101HDFRRL09", platform = "didi", odd = ODD })
     helper.post(served.url, { account_id = "third", webhook_action = "profile.updated",
       note = "<img src=x onerror=alert(1)>" })
     helper.wait_state(served.db, "first", "dead")
@@ -178,6 +188,11 @@ describe("the admin page", function()
     assert.same({ "[name]", "[email]", "[identity number]", "at [phone number]", "second" },
       { body.data.name, body.data.contact.email, body.data.curp, body.data.contact.text,
         body.data.account_id })
+    assert.same(ODD.kept, body.data.odd.kept)
+    for _, shown in ipairs { "exámple", "12345678909", "5512345678", "1234", "Juana", "a@b",
+      '"j"', "1020304050", "5512-" } do
+      assert.is_nil(result.event.body:gsub('"kept":%b[]', ""):find(shown, 1, true), shown)
+    end
     assert.is_true(result.event.body_size > 100)
   end)
 
@@ -264,6 +279,7 @@ describe("the admin page", function()
       { "/api/replay", { filter = { limit = 1 } }, "'limit'" },
       { "/api/replay", { filter = { before = 1 } }, "'before'" },
       { "/api/replay", { filter = "all" }, "'filter'" },
+      { "/api/replay", '{"filter":[]}', "'filter'" }, { "/api/purge", '{"filter":[]}', "'filter'" },
       { "/api/replay", { other = 1 }, "'other'" },
       { "/api/purge", {}, "'filter'" },
       { "/api/purge", { filter = { state = "gone" } }, "'state'" },

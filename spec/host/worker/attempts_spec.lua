@@ -105,6 +105,7 @@ describe("an attempt", function()
           print "several\n\nlines"
         else
           for _ = 1, 9 do print(("x"):rep(5000)) end
+          if event.account_id == "escaped" then print(("\1"):rep(5000)) end
         end
       end)
     ]])
@@ -118,6 +119,10 @@ describe("an attempt", function()
     local long = select(2, show(served, "long"))[1]
     assert.are.same({ 3, 6 }, { #long.lines, long.lines_left_out })
     assert.truthy(long.lines[3]:find("^x+ %[…%] %(truncated: 5000 bytes%)$"))
+    helper.post(served.url, { account_id = "escaped" })
+    local escaped = select(2, show(served, "escaped"))[1]
+    assert.are.same({ 1, 9 }, { #escaped.lines, escaped.lines_left_out })
+    assert.truthy(escaped.lines[1]:find("^\\x01.*\\x01 %[…%] %(truncated: 5000 bytes%)$"))
     assert.are.equal(0, served:stop())
   end)
 
