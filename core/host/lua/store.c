@@ -6,6 +6,7 @@
 #include "common/log_queue.h"
 #include "store/event_admin.h"
 #include "store/event_store.h"
+#include "worker/lua_thread.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -295,6 +296,16 @@ static int purge(lua_State *L) {
   return push_purged(L, ok, &report, &error);
 }
 
+/* Of the thread that runs the Lua code, if it is one of the host's. */
+static bool is_stop_wanted(void *thread) {
+  return lua_thread_requested(thread) != LUA_THREAD_RUN;
+}
+
+static event_admin_stop stop_of(lua_State *L) {
+  lua_thread *thread = lua_thread_of(L);
+  return (event_admin_stop){.is_wanted = thread != NULL ? is_stop_wanted : NULL, .context = thread};
+}
+
 /* host.events.replay_matching(path, filter) → {replayed=, left_out=} | nil, message, the same. The
  * filter is that of list, without its limit, order and ids. */
 static int replay_matching(lua_State *L) {
@@ -302,7 +313,7 @@ static int replay_matching(lua_State *L) {
   int64_t replayed, left_out;
   const char *path = luaL_checkstring(L, 1);
   event_filter filter = read_filter(L, 2);
-  bool ok = event_store_replay_matching(path, &filter, &replayed, &left_out, &error);
+  bool ok = event_store_replay_matching(path, &filter, stop_of(L), &replayed, &left_out, &error);
   if (!ok) {
     (void)push_error(L, &error);
   }
@@ -319,7 +330,7 @@ static int purge_matching(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   bool dry_run = lua_toboolean(L, 3);
   event_filter filter = read_filter(L, 2);
-  bool ok = event_store_purge_matching(path, &filter, dry_run, &report, &error);
+  bool ok = event_store_purge_matching(path, &filter, dry_run, stop_of(L), &report, &error);
   return push_purged(L, ok, &report, &error);
 }
 

@@ -108,11 +108,19 @@ typedef struct {
   int64_t file_size; /* after it */
 } event_purge_report;
 
+/* Asked between the steps of what this process does itself: if it is true, that fails before its
+ * end. NULL: it goes on. */
+typedef struct {
+  bool (*is_wanted)(void *context);
+  void *context;
+} event_admin_stop;
+
 /* Runs all events of a filter again that are done or dead, in steps, whatever its limit, order and
  * ids are; `replayed` is their number, also on failure, and `left_out` that of those that are going
  * to run anyway. */
-bool event_store_replay_matching(const char *path, const event_filter *filter, int64_t *replayed,
-                                 int64_t *left_out, host_error *error);
+bool event_store_replay_matching(const char *path, const event_filter *filter,
+                                 event_admin_stop stop, int64_t *replayed, int64_t *left_out,
+                                 host_error *error);
 
 /* Deletes finished events, except those received within the last service's dedup window, in
  * steps, and frees their space, at once or when the last reader has ended. The report includes
@@ -122,7 +130,8 @@ bool event_store_purge(const char *path, const event_purge *what, event_purge_re
 
 /* The same for those of a filter, as above, that are done or dead. */
 bool event_store_purge_matching(const char *path, const event_filter *filter, bool dry_run,
-                                event_purge_report *report, host_error *error);
+                                event_admin_stop stop, event_purge_report *report,
+                                host_error *error);
 
 typedef struct {
   char *action;
@@ -296,7 +305,8 @@ typedef struct {
   const char *user_id;             /* likewise, with `account_id`: whose ids to remember, or NULL */
   const char *file;                /* of a backup: what exists, and is written to */
   event_queue_request queue;
-  bool is_alone; /* no process serves: no handler runs. Not in the request's line */
+  bool is_alone;         /* no process serves: no handler runs. Not in the request's line */
+  event_admin_stop stop; /* likewise */
 } event_admin_request;
 
 /* What has been committed so far. */

@@ -109,6 +109,11 @@ local function check(result, problem)
   return result
 end
 
+-- The same of what is done in steps: with what those before a failure have done.
+local function check_steps(describe, result, problem, done)
+  return check(result, result == nil and problem .. "; until then: " .. describe(done) or nil)
+end
+
 local function find(self, id)
   local found
   check(host.events.show(self.db, id, function(event)
@@ -246,6 +251,10 @@ local function replay_one(self, request, value)
   return respond(200, { replayed = replayed, left_out = 1 - replayed })
 end
 
+local function describe_replay(result)
+  return ("%d run again, %d left out"):format(result.replayed, result.left_out)
+end
+
 local function replay(self, request)
   local asked = read_object(request, { id = true, filter = true })
   if (asked.id == nil) == (asked.filter == nil) then
@@ -255,10 +264,16 @@ local function replay(self, request)
   end
   local filter = admin_filter.of_json(asked.filter)
   return respond(200, audited(request, "replay", admin_filter.describe(filter), function()
-    return check(host.events.replay_matching(self.db, filter))
-  end, function(result)
-    return ("%d run again, %d left out"):format(result.replayed, result.left_out)
-  end))
+    return check_steps(describe_replay, host.events.replay_matching(self.db, filter))
+  end, describe_replay))
+end
+
+local function describe_purge(result)
+  return ("deleted %d events"):format(result.events)
+end
+
+local function describe_dry_run(result)
+  return ("%d events match"):format(result.events)
 end
 
 local function purge(self, request)
@@ -268,12 +283,11 @@ local function purge(self, request)
     error({ invalid = "'dry_run' must be true or false" }, 0)
   end
   local function work()
-    return check(host.events.purge_matching(self.db, filter, asked.dry_run))
+    return check_steps(asked.dry_run and describe_dry_run or describe_purge,
+      host.events.purge_matching(self.db, filter, asked.dry_run))
   end
   local purged = asked.dry_run and work()
-    or audited(request, "purge", admin_filter.describe(filter), work, function(result)
-      return ("deleted %d events"):format(result.events)
-    end)
+    or audited(request, "purge", admin_filter.describe(filter), work, describe_purge)
   return respond(200, { events = purged.events, bytes = purged.bytes, kept = purged.kept })
 end
 

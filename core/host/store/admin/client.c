@@ -27,20 +27,27 @@ static void wait_ms(int milliseconds) {
   (void)nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000L}, NULL);
 }
 
-static bool work(event_admin *admin, sqlite3 *db) {
+static bool is_stopped(const event_admin_stop *stop) {
+  return stop->is_wanted != NULL && stop->is_wanted(stop->context);
+}
+
+/* Returns why it has ended before all is done, or NULL. */
+static const char *work(event_admin *admin, sqlite3 *db, const event_admin_stop *stop) {
   int64_t busy_since = 0;
   event_admin_result result;
   while ((result = event_admin_step(admin, db)) != EVENT_ADMIN_DONE) {
     int64_t now = clock_steady_ms();
     busy_since = result == EVENT_ADMIN_MORE ? 0 : busy_since == 0 ? now : busy_since;
     if (busy_since != 0 && now - busy_since >= MAX_BUSY_MS) {
-      return false;
+      return "database is locked";
+    } else if (is_stopped(stop)) {
+      return "the process ends";
     }
     if (result == EVENT_ADMIN_LATER) {
       wait_ms(TRY_AGAIN_MS);
     }
   }
-  return true;
+  return NULL;
 }
 
 /* Does the work on an open file, and closes that. `what` it does to the file is for an error. */
@@ -52,12 +59,12 @@ static bool work_on(event_file *file, const event_admin_request *request,
     event_file_close(file);
     return false;
   }
-  bool has_ended = work(admin, file->db);
+  const char *cut_short = work(admin, file->db, &request->stop);
   const host_error *reason = event_admin_error(admin);
-  bool ok = has_ended && reason->kind == HOST_OK;
+  bool ok = cut_short == NULL && reason->kind == HOST_OK;
   if (!ok) {
     (void)host_error_set(error, HOST_FAILED, "cannot %s %s: %s", what, file->path,
-                         has_ended ? reason->message : "database is locked");
+                         cut_short != NULL ? cut_short : reason->message);
   }
   *report = *event_admin_progress(admin);
   event_admin_free(admin);
@@ -401,9 +408,11 @@ bool event_store_purge(const char *path, const event_purge *what, event_purge_re
   return ok;
 }
 
-bool event_store_replay_matching(const char *path, const event_filter *filter, int64_t *replayed,
-                                 int64_t *left_out, host_error *error) {
-  const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_MATCHING, .filter = *filter};
+bool event_store_replay_matching(const char *path, const event_filter *filter,
+                                 event_admin_stop stop, int64_t *replayed, int64_t *left_out,
+                                 host_error *error) {
+  const event_admin_request request = {
+      .kind = EVENT_ADMIN_REPLAY_MATCHING, .filter = *filter, .stop = stop};
   event_admin_report report;
   bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
   *replayed = report.purge.events;
@@ -412,9 +421,12 @@ bool event_store_replay_matching(const char *path, const event_filter *filter, i
 }
 
 bool event_store_purge_matching(const char *path, const event_filter *filter, bool dry_run,
-                                event_purge_report *purge, host_error *error) {
-  const event_admin_request request = {
-      .kind = EVENT_ADMIN_PURGE_MATCHING, .filter = *filter, .purge = {.dry_run = dry_run}};
+                                event_admin_stop stop, event_purge_report *purge,
+                                host_error *error) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_PURGE_MATCHING,
+                                       .filter = *filter,
+                                       .purge = {.dry_run = dry_run},
+                                       .stop = stop};
   event_admin_report report;
   bool ok = dry_run ? try_purge(path, &request, &report, error)
                     : event_admin_run(path, &request, &default_timeouts, &report, error);

@@ -9,6 +9,8 @@ enum {
   COUNT = 30000
 };
 
+static const event_admin_stop never = {.is_wanted = NULL};
+
 /* Events 2 to COUNT + 1 were received at 1, 2, … ms; every tenth is dead, and every hundredth has
  * an error of its own. The first one is received. */
 static void fill(fixture *f) {
@@ -134,14 +136,14 @@ CLOSED_STORE_TEST(test_all_that_match_run_again) {
   host_error error;
   int64_t replayed, left_out;
   const event_filter failed = {.error = "stage", .state = "dead", .since = 1000, .until = 2000};
-  assert_true(event_store_replay_matching(f->path, &failed, &replayed, &left_out, &error));
+  assert_true(event_store_replay_matching(f->path, &failed, never, &replayed, &left_out, &error));
   assert_int_equal(replayed, 10);
   assert_int_equal(left_out, 0);
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 0 AND replays = 1"
                             " AND received_at BETWEEN 1000 AND 1900 AND received_at % 100 = 0"),
                    10);
   const event_filter all = {.until = 2000};
-  assert_true(event_store_replay_matching(f->path, &all, &replayed, &left_out, &error));
+  assert_true(event_store_replay_matching(f->path, &all, never, &replayed, &left_out, &error));
   assert_int_equal(replayed, 1989);
   assert_int_equal(left_out, 10);
 }
@@ -158,14 +160,14 @@ CLOSED_STORE_TEST(test_all_that_match_and_are_finished_are_deleted) {
   int64_t matching = query(f, "SELECT count(*) FROM events WHERE action = 'login.error'"
                               " AND account_id = 'a3'");
   for (int i = 0; i < 2; i++) {
-    assert_true(event_store_purge_matching(f->path, &some, i == 0, &report, &error));
+    assert_true(event_store_purge_matching(f->path, &some, i == 0, never, &report, &error));
     assert_int_equal(report.events, matching);
     assert_int_equal(report.bytes, bytes);
     assert_int_equal(query(f, "SELECT count(*) FROM events"), COUNT + 1 - i * matching);
     assert_int_equal(query(f, "SELECT count(*) FROM bodies"), COUNT + 1 - i * matching);
   }
   const event_filter all = {.state = NULL};
-  assert_true(event_store_purge_matching(f->path, &all, false, &report, &error));
+  assert_true(event_store_purge_matching(f->path, &all, false, never, &report, &error));
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 1);
 }
 
@@ -180,7 +182,29 @@ CLOSED_STORE_TEST(test_what_is_within_the_window_is_not_deleted) {
   const event_filter some = {.account_id = "a3", .action = "profile.*"};
   int64_t matching = query(f, "SELECT count(*) FROM events WHERE action = 'profile.updated'"
                               " AND account_id = 'a3'");
-  assert_true(event_store_purge_matching(f->path, &some, false, &report, &error));
+  assert_true(event_store_purge_matching(f->path, &some, false, never, &report, &error));
   assert_int_equal(report.events, matching - 1);
   assert_int_equal(report.kept, 1);
+}
+
+/* At the second time. */
+static bool is_stop_wanted(void *context) {
+  return ++*(int *)context > 1;
+}
+
+CLOSED_STORE_TEST(test_it_ends_when_it_is_told_to) {
+  fill(f);
+  const event_filter all = {.state = NULL};
+  for (int i = 0; i < 2; i++) {
+    int asked = 0;
+    const event_admin_stop stop = {is_stop_wanted, &asked};
+    event_purge_report report;
+    host_error error;
+    assert_false(event_store_purge_matching(f->path, &all, i == 0, stop, &report, &error));
+    assert_non_null(strstr(error.message, "the process ends"));
+    assert_int_equal(asked, 2);
+    assert_in_range(report.events, 1, COUNT - 1);
+    assert_int_equal(query(f, "SELECT count(*) FROM events"),
+                     COUNT + 1 - (i == 0 ? 0 : report.events));
+  }
 }
