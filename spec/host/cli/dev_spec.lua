@@ -188,7 +188,8 @@ describe("palenca dev", function()
     local cases = "banned, could_not_send_otp, expired_otp, fleet_account, id_mismatch, "
       .. "incomplete, incomplete_profile_data, invalid_credentials, invalid_otp, "
       .. "invalid_otp_auth_key, invalid_otp_session, login_refused, not_registered, "
-      .. "platform_error, platform_unavailable, recent_login_successful, request_timeout, rider_account, success"
+      .. "platform_error, platform_unavailable, recent_login_successful, request_timeout, "
+      .. "rider_account, success"
     for text, problem in pairs({
       ["uber,pattern=odd"] = "palenca: --login: pattern must be one of " .. patterns,
       ["uber,warning=banned"] = "palenca: --login: warning must be one of " .. warnings,

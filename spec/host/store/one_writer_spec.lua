@@ -10,7 +10,7 @@ local SCRIPT = [[
   palenca.on("login.error", { max_attempts = 1 }, function() error("no", 0) end)
 ]]
 
-local FIRST_LINE = "palenca%-admin 2 progress replay=%S+ events=0 "
+local FIRST_LINE = "palenca%-admin 3 progress replay=%S+ events=0 "
 
 -- Runs a command with the program of the readers, which is built without sanitizers.
 local function events(...)
@@ -237,11 +237,11 @@ describe("palenca serve", function()
       { "GET / HTTP/1.1\r\n\r\n", "more%%20than%%20one%%20request" },
       { "GET / HTTP/1.1\r\n", "malformed%%20request" },
       { "palenca-admin 3 forget id=1\n", "malformed%%20request" },
-      { "palenca-admin 3 replay id=1\n", "another%%20version" },
+      { "palenca-admin 2 replay id=1\n", "another%%20version" },
       { ("x"):rep(5000), "too%%20long" },
     }) do
       local line = response(served.db, case[1])
-      assert.truthy(line:find("^palenca%-admin 2 rejected .*reason=%S*" .. case[2] .. "%S*\n$"),
+      assert.truthy(line:find("^palenca%-admin 3 rejected .*reason=%S*" .. case[2] .. "%S*\n$"),
         line)
     end
     local silent = {}
@@ -263,7 +263,7 @@ describe("palenca serve", function()
     local served, client = serve_purging()
     assert.are.equal(0, served:stop())
     wait(client, "ended")
-    assert.truthy(client.received:find("\npalenca%-admin 2 failed .*reason=the%%20process%%20ends"),
+    assert.truthy(client.received:find("\npalenca%-admin 3 failed .*reason=the%%20process%%20ends"),
       client.received)
     local deleted = tonumber(client.received:match("failed .*events=(%d+)"))
     assert.are.equal(60001 - deleted, count_done(served.db))
