@@ -216,8 +216,8 @@ describe("palenca.testing is strict about", function()
     each_fails {
       { function()
         local accounts = palenca.new().users:accounts(worker.user_id)
-        for _, account in ipairs(_VERSION == "Lua 5.1" and { accounts[1] } or accounts) do
-          print(account) -- ipairs of Lua 5.1 does not ask for what is not there
+        for _, account in ipairs(_VERSION < "Lua 5.3" and { accounts[1] } or accounts) do
+          print(account) -- the ipairs of Lua 5.1 and 5.2 does not ask for what is not there
         end
       end, "the API's user accounts is not a list: it has the list .accounts" },
       { function() return palenca.new().accounts:get(worker.account_id)[1] end,
