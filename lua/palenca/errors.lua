@@ -121,7 +121,7 @@ function Error:advice(lang)
   return advice.of_call(self.code, self.kind).text[lang]
 end
 
---- What a failure without a response is told apart by. The path may hold personal data.
+--- What says which request a failure without a response is of. The path may hold personal data.
 -- @tparam string method
 -- @tparam string url
 -- @tparam string whose such as `the API`

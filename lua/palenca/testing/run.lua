@@ -177,10 +177,10 @@ function run.dead(self, entries, body, lease, failure)
   end
   lease.body = body
   script_event.complete(event, lease)
-  local told = { error = redact.problem(failure.error, ERROR_MAX), attempts = lease.attempt,
+  local entry = { error = redact.problem(failure.error, ERROR_MAX), attempts = lease.attempt,
     call = failure.call }
-  strict.examine(self.report, "Failure", told)
-  return run_handlers(self, event, entries, told)
+  strict.examine(self.report, "Failure", entry)
+  return run_handlers(self, event, entries, entry)
 end
 
 local DECISION = { "verdict", "rule", "request", "as_of", "income", "rows" }

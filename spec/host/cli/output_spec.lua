@@ -197,8 +197,8 @@ describe("output", function()
       { "serve raises.lua --listen 127.0.0.1:0 --db x.db", 1 },
       { "dev nothing.lua --listen 127.0.0.1:0 --sandbox-listen 127.0.0.1:0", 1 },
       { "dev quiet.lua --once", 2 }, { "dev quiet.lua --login ubr", 2 },
-      { "dev quiet.lua --login ubr@palenca-tests.com --listen 127.0.0.1:0 "
-        .. "--sandbox-listen 127.0.0.1:0", 1 },
+      { "dev quiet.lua --login rappi+incomplete@palenca-tests.com,warning=id_mismatch "
+        .. "--listen 127.0.0.1:0 --sandbox-listen 127.0.0.1:0", 1 },
       { "sandbox --listen " .. address, 1 }, { "sandbox --listen 127.0.0.1:0 --data /", 1 },
       { "sandbox --fault fire", 2 }, { "events list --db nothing", 1 }, { "events show 1", 1 },
       { "events replay 1", 1 }, { "events lst", 2 }, { "events", 2 }, { "evnts list", 2 },

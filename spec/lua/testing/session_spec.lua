@@ -205,7 +205,7 @@ describe("palenca.testing", function()
       assert.same({ "login.success", worker.account_id, 3, nil, 3, 1 }, sent)
     end)
 
-    it("is by default that of the last attempt, and may be told again", function()
+    it("is by default that of the last attempt, and may be given again", function()
       load("palenca.on_dead(function(_, failure) print(failure.cal) end)")
       local _, problem = pcall(test.dead, test, "login.error")
       assert.truthy(problem:find("has no field 'cal' (known: ", 1, true), problem)

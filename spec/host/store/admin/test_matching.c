@@ -192,7 +192,7 @@ static bool is_stop_wanted(void *context) {
   return ++*(int *)context > 1;
 }
 
-CLOSED_STORE_TEST(test_it_ends_when_it_is_told_to) {
+CLOSED_STORE_TEST(test_it_ends_on_request) {
   fill(f);
   const event_filter all = {.state = NULL};
   for (int i = 0; i < 2; i++) {
