@@ -52,7 +52,7 @@ local actions = {
     pending = "Compute it again when that has ended." },
 }
 
--- The sentence for the worker about an account that was never connected. `{advice}` says what to do.
+-- The sentence for the worker on an account that was never connected. `{advice}` says what to do.
 local for_worker = {
   es = {
     error = "Todavía no podemos decidir, porque el último inicio de sesión en tu cuenta falló y no "
