@@ -19,15 +19,25 @@ typedef struct {
   int count;
 } found_events;
 
-static const char *condition_of_state(const char *state) {
-  static const char *const conditions[EVENT_STATES] = {
-      " AND state = 0", " AND state = 1", " AND state = 2", " AND state = 3", " AND state = 4"};
-  for (int i = 0; state != NULL && i < EVENT_STATES; i++) {
-    if (strcmp(state, event_state_names[i]) == 0) {
-      return conditions[i];
-    }
+/* EVENT_STATES: any. */
+static event_state state_of(const event_filter *filter) {
+  int state = 0;
+  while (filter->state != NULL && state < EVENT_STATES &&
+         strcmp(filter->state, event_state_names[state]) != 0) {
+    state++;
   }
-  return "";
+  return (event_state)(filter->state != NULL ? state : EVENT_STATES);
+}
+
+static const char *condition_of_state(event_state state) {
+  static const char *const conditions[EVENT_STATES + 1] = {
+      " AND state = 0", " AND state = 1", " AND state = 2", " AND state = 3", " AND state = 4", ""};
+  return conditions[state];
+}
+
+static int64_t next_last(const event_filter *filter, const event_admin_place *place) {
+  int64_t ids = event_filter_reads_bodies(filter) ? IDS_OF_BODIES : IDS;
+  return place->last - place->after > ids ? place->after + ids : place->last;
 }
 
 static sqlite3_stmt *prepare(sqlite3 *db, const event_filter *filter) {
@@ -36,7 +46,7 @@ static sqlite3_stmt *prepare(sqlite3 *db, const event_filter *filter) {
   event_filter_conditions(filter, conditions);
   (void)snprintf(text, sizeof text,
                  "SELECT id, state FROM events WHERE id > ?1 AND id <= ?2%s%s ORDER BY id LIMIT ?3",
-                 condition_of_state(filter->state), conditions);
+                 condition_of_state(state_of(filter)), conditions);
   if (sqlite3_prepare_v2(db, text, -1, &query, NULL) == SQLITE_OK &&
       !event_filter_bind(query, filter)) {
     (void)sqlite3_finalize(query);
@@ -48,8 +58,7 @@ static sqlite3_stmt *prepare(sqlite3 *db, const event_filter *filter) {
 /* The next ones, of which there may be none although there are more after them. */
 static bool find(sqlite3 *db, const event_filter *filter, event_admin_place *place,
                  found_events *found) {
-  int64_t ids = event_filter_reads_bodies(filter) ? IDS_OF_BODIES : IDS;
-  int64_t upto = place->last - place->after > ids ? place->after + ids : place->last;
+  int64_t upto = next_last(filter, place);
   sqlite3_stmt *query = prepare(db, filter);
   int step = SQLITE_ERROR;
   found->count = 0;
@@ -91,8 +100,20 @@ bool event_admin_replay_matching(sqlite3 *db, const event_admin_request *request
   return ok;
 }
 
-static bool purge(sqlite3 *db, const event_admin_request *request, int64_t received_before,
-                  int64_t id, event_state state, event_purge_report *report) {
+/* By one statement for many ids: to prepare it takes longer than to count one event. */
+static bool count_next(sqlite3 *db, const event_filter *filter, event_admin_place *place,
+                       event_purge_report *report) {
+  const event_purge_range range = {.after = place->after,
+                                   .last = next_last(filter, place),
+                                   .state = state_of(filter),
+                                   .received_before = place->received_before};
+  place->after = range.last;
+  return (range.state < EVENT_DONE || event_purge_count_matching(db, &range, filter, report)) &&
+         event_file_skip_up(db, &place->after, place->last);
+}
+
+static bool purge(sqlite3 *db, int64_t received_before, int64_t id, event_state state,
+                  event_purge_report *report) {
   const event_purge_range range = {.after = id - 1,
                                    .last = id,
                                    .state = state,
@@ -100,8 +121,7 @@ static bool purge(sqlite3 *db, const event_admin_request *request, int64_t recei
                                    .received_before = received_before};
   int64_t before = report->events;
   return event_purge_count(db, &range, report) &&
-         (report->events == before || request->purge.dry_run ||
-          event_purge_delete_range(db, &range));
+         (report->events == before || event_purge_delete_range(db, &range));
 }
 
 bool event_admin_purge_matching(sqlite3 *db, const event_admin_request *request,
@@ -112,10 +132,13 @@ bool event_admin_purge_matching(sqlite3 *db, const event_admin_request *request,
     place->is_done = request->purge.dry_run;
     return place->is_done || event_admin_shrink(db, place);
   }
+  if (ok && request->purge.dry_run) {
+    return count_next(db, &request->filter, place, &report->purge);
+  }
   ok = ok && find(db, &request->filter, place, &found);
   for (int i = 0; ok && i < found.count; i++) {
     ok = found.states[i] < EVENT_DONE ||
-         purge(db, request, place->received_before, found.ids[i], found.states[i], &report->purge);
+         purge(db, place->received_before, found.ids[i], found.states[i], &report->purge);
   }
   return ok;
 }

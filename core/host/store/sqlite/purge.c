@@ -3,6 +3,7 @@
 
 #include "attempts.h"
 #include "database_file.h"
+#include "filter.h"
 #include "reconciled.h"
 #include "responses.h"
 
@@ -12,18 +13,22 @@
   " FROM events WHERE id > ?1 AND id <= ?2 AND state = ?3 AND finished_at < ?4"                    \
   " AND received_at < ?5"
 
-static bool run(sqlite3 *db, const char *text, const event_purge_range *range, int64_t results[3]) {
+static sqlite3_stmt *prepare(sqlite3 *db, const char *text, const event_purge_range *range) {
   sqlite3_stmt *statement = NULL;
-  bool ok = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK;
-  if (range != NULL) {
+  if (sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK && range != NULL) {
     (void)sqlite3_bind_int64(statement, 1, range->after);
     (void)sqlite3_bind_int64(statement, 2, range->last);
     (void)sqlite3_bind_int(statement, 3, (int)range->state);
     (void)sqlite3_bind_int64(statement, 4, range->before);
     (void)sqlite3_bind_int64(statement, 5, range->received_before);
   }
+  return statement;
+}
+
+/* Runs it to its end, and disposes of it. */
+static bool finish(sqlite3_stmt *statement, int64_t results[3]) {
   int step = SQLITE_ERROR;
-  while (ok && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+  while (statement != NULL && (step = sqlite3_step(statement)) == SQLITE_ROW) {
     for (int i = 0; results != NULL && i < 3 && i < sqlite3_column_count(statement); i++) {
       results[i] = sqlite3_column_int64(statement, i);
     }
@@ -32,13 +37,16 @@ static bool run(sqlite3 *db, const char *text, const event_purge_range *range, i
   return step == SQLITE_DONE;
 }
 
+static bool run(sqlite3 *db, const char *text, const event_purge_range *range, int64_t results[3]) {
+  return finish(prepare(db, text, range), results);
+}
+
 #define COUNT(responses, tables)                                                                   \
   "SELECT count(*) FILTER (WHERE received_at < ?5),"                                               \
   " coalesce(sum(length(action) + coalesce(length(account_id), 0)"                                 \
   " + coalesce(length(error), 0) + coalesce(length(body), 0)" responses                            \
   ") FILTER (WHERE received_at < ?5), 0), count(*) FILTER (WHERE received_at >= ?5)"               \
-  " FROM events LEFT JOIN bodies USING (id)" tables                                                \
-  " WHERE events.id > ?1 AND events.id <= ?2 AND state = ?3 AND finished_at < ?4"
+  " FROM events LEFT JOIN bodies USING (id)" tables " WHERE events.id > ?1 AND events.id <= ?2"
 
 #define RESPONSES " + coalesce(length(responses), 0)"
 #define WITH_RESPONSES " LEFT JOIN event_responses ON event_responses.id = events.id"
@@ -57,13 +65,37 @@ static const char *count_text(sqlite3 *db) {
                                          : count_events;
 }
 
-bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report) {
+static sqlite3_stmt *prepare_count(sqlite3 *db, const event_purge_range *range, const char *state,
+                                   const char *conditions) {
+  char text[sizeof count_all + EVENT_FILTER_SIZE + 64];
+  (void)snprintf(text, sizeof text, "%s%s%s", count_text(db), state, conditions);
+  return prepare(db, text, range);
+}
+
+static bool add_count(sqlite3_stmt *count, event_purge_report *report) {
   int64_t results[3] = {0, 0, 0};
-  bool ok = run(db, count_text(db), range, results);
+  bool ok = finish(count, results);
   report->events += results[0];
   report->bytes += results[1];
   report->kept += results[2];
   return ok;
+}
+
+bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report) {
+  return add_count(prepare_count(db, range, " AND state = ?3", " AND finished_at < ?4"), report);
+}
+
+bool event_purge_count_matching(sqlite3 *db, const event_purge_range *range,
+                                const event_filter *filter, event_purge_report *report) {
+  char conditions[EVENT_FILTER_SIZE];
+  event_filter_conditions(filter, conditions);
+  sqlite3_stmt *count = prepare_count(
+      db, range, range->state == EVENT_STATES ? " AND state >= 3" : " AND state = ?3", conditions);
+  if (count != NULL && !event_filter_bind(count, filter)) {
+    (void)sqlite3_finalize(count);
+    count = NULL;
+  }
+  return add_count(count, report);
 }
 
 static const char remember_last[] =

@@ -19,6 +19,11 @@ typedef struct {
  * it would be if they had been received before. */
 bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report);
 
+/* The same of those that a filter matches, whenever they were finished, in the range's state, which
+ * is not the filter's; EVENT_STATES: done or dead. */
+bool event_purge_count_matching(sqlite3 *db, const event_purge_range *range,
+                                const event_filter *filter, event_purge_report *report);
+
 /* The first event of a range, whenever it was received; 0: there is none. */
 bool event_purge_seek(sqlite3 *db, const event_purge_range *range, int64_t *id);
 

@@ -171,6 +171,35 @@ CLOSED_STORE_TEST(test_all_that_match_and_are_finished_are_deleted) {
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 1);
 }
 
+static event_purge_report count_purge(const fixture *f, event_filter filter) {
+  event_purge_report report;
+  host_error error;
+  if (!event_store_purge_matching(f->path, &filter, true, never, &report, &error)) {
+    fail_msg("purge: %s", error.message);
+  }
+  return report;
+}
+
+CLOSED_STORE_TEST(test_a_dry_run_counts_what_is_finished_alone) {
+  fill(f);
+  execute(f, "INSERT INTO attempts(id, replay, attempt, outcome, error, lines)"
+             " SELECT id, 0, attempts, 2, error, 'four' FROM events WHERE received_at = 1000");
+  event_purge_report all = count_purge(f, (event_filter){.state = NULL});
+  assert_int_equal(all.events, COUNT);
+  assert_int_equal(all.bytes,
+                   query(f, "SELECT sum(length(action) + length(account_id) + length(body)"
+                            " + coalesce(length(events.error), 0)) + (SELECT sum(length(lines)"
+                            " + length(error)) FROM attempts) FROM events JOIN bodies USING (id)"
+                            " WHERE state >= 3"));
+  assert_int_equal(count_purge(f, (event_filter){.state = "dead"}).events, COUNT / 10);
+  assert_int_equal(count_purge(f, (event_filter){.state = "done"}).events, COUNT - COUNT / 10);
+  assert_int_equal(count_purge(f, (event_filter){.state = "received"}).events, 0);
+  assert_int_equal(count_purge(f, (event_filter){.error = "stage", .until = 2000}).events, 19);
+  assert_int_equal(
+      count_purge(f, (event_filter){.platform = "uber", .state = "dead", .until = 1001}).events,
+      f->first_id % 2 ? 100 : 0);
+}
+
 CLOSED_STORE_TEST(test_what_is_within_the_window_is_not_deleted) {
   fill(f);
   f->dedup_window = 60000;
@@ -182,6 +211,8 @@ CLOSED_STORE_TEST(test_what_is_within_the_window_is_not_deleted) {
   const event_filter some = {.account_id = "a3", .action = "profile.*"};
   int64_t matching = query(f, "SELECT count(*) FROM events WHERE action = 'profile.updated'"
                               " AND account_id = 'a3'");
+  assert_int_equal(count_purge(f, some).events, matching - 1);
+  assert_int_equal(count_purge(f, some).kept, 1);
   assert_true(event_store_purge_matching(f->path, &some, false, never, &report, &error));
   assert_int_equal(report.events, matching - 1);
   assert_int_equal(report.kept, 1);
