@@ -12,6 +12,8 @@ local SCRIPT = [[
   local client = palenca.new{ max_retries = 0 }
   palenca.on("*", function(event) print("handled " .. event.account_id) end)]]
 
+local WITHOUT_CLIENT = SCRIPT:gsub("local client[^\n]*", "")
+
 describe("a key", function()
   local stage = helper.stage_for_each()
 
@@ -28,9 +30,12 @@ describe("a key", function()
     options = options or {}
     local arguments = { "--admin", "127.0.0.1:0", "--workers", "3" }
     table.move(options.arguments or {}, 1, #(options.arguments or {}), 5, arguments)
+    local env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = options.key or "" }
+    for name, value in pairs(options.env or {}) do
+      env[name] = value
+    end
     local served = stage:serve({ text = options.text or SCRIPT, arguments = arguments,
-      directory = options.directory,
-      env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = options.key or "" } })
+      directory = options.directory, env = env })
     local admin = served.stderr:match("metrics and health at (http://[%d.:]+)")
     function served.ready()
       local response = http.request("GET", admin .. "/readyz")
@@ -44,21 +49,29 @@ describe("a key", function()
     served:wait_output("stdout", "handled (" .. account .. ")")
   end
 
-  for _, status in ipairs { 401, 403 } do
-    it(("that the API rejects with %d is reported before an event comes"):format(status), function()
-      local server = api({ wrong = status })
-      local served = serve(server.url, { key = "wrong" })
-      local line = served:wait_output("stderr", "(palenca: error: the API at [^\n]*)\n")
-      assert.equal(("palenca: error: the API at %s rejects the key (HTTP %d): put a valid one into "
-        .. "the file of --api-key-file and send SIGHUP, or into PALENCA_API_KEY and start again")
-        :format(server.url, status), line)
-      local code, reasons = served.ready()
-      assert.equal(503, code)
-      assert.truthy(reasons:find('"key_rejected"', 1, true))
-      handle(served, "a")
-      assert.is_nil(served.stderr:find("wrong", 1, true))
-    end)
-  end
+  it("that the API rejects is reported before an event comes", function()
+    local server = api({ wrong = 401 })
+    local served = serve(server.url, { key = "wrong" })
+    local line = served:wait_output("stderr", "(palenca: error: the API at [^\n]*)\n")
+    assert.equal(("palenca: error: the API at %s rejects the key (HTTP 401): put a valid one into "
+      .. "the file of --api-key-file and send SIGHUP, or into PALENCA_API_KEY and start again")
+      :format(server.url), line)
+    local code, reasons = served.ready()
+    assert.equal(503, code)
+    assert.truthy(reasons:find('"key_rejected"', 1, true))
+    handle(served, "a")
+    assert.is_nil(served.stderr:find("wrong", 1, true))
+  end)
+
+  it("that may not do what the probe does is not reported", function()
+    local server = api({ narrow = 403 })
+    local served = serve(server.url, { key = "narrow" })
+    server:wait_request(PROBE)
+    handle(served, "a")
+    assert.equal(200, (served.ready()))
+    assert.equal(0, served:stop())
+    assert.is_nil(served.stderr:find("error", 1, true), served.stderr)
+  end)
 
   it("that is new at SIGHUP is tried, and the program ready again", function()
     local server = api({ old = 401, older = 401 })
@@ -95,13 +108,22 @@ describe("a key", function()
     assert.is_nil(served.stderr:find("error", 1, true))
   end)
 
-  it("is not tried for a script without a client", function()
-    local server = api({})
-    local served = serve(server.url, { key = "right",
-      text = SCRIPT:gsub("local client[^\n]*", "") })
+  it("of the environment is tried for a script that has made no client", function()
+    local server = api({ wrong = 401 })
+    local served = serve(server.url, { key = "wrong", text = WITHOUT_CLIENT })
+    served:wait_output("stderr", "(rejects the key)")
+    assert.equal(503, (served.ready()))
     handle(served, "a")
     assert.equal(0, served:stop())
-    assert.equal(0, #server.requests)
+  end)
+
+  it("is not sent anywhere for a script without a client if nothing says where it is for", function()
+    local proxy = api({})
+    local served = serve("", { key = "right", text = WITHOUT_CLIENT,
+      env = { PALENCA_PROXY = proxy.url } })
+    handle(served, "a")
+    assert.equal(0, served:stop())
+    assert.equal(0, #proxy.requests)
   end)
 
   it("delays nothing if the API does not respond, and is not reported then", function()

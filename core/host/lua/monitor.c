@@ -112,13 +112,6 @@ static int is_key_rejected(lua_State *L) {
   return 1;
 }
 
-/* metrics.reject_key(): the API has rejected the key otherwise than by 401 */
-static int reject_key(lua_State *L) {
-  (void)L;
-  health_set(HEALTH_KEY_REJECTED, true);
-  return 0;
-}
-
 /* metrics.set_key_new(): the script is loaded with a key that the API has not been asked about */
 static int set_key_new(lua_State *L) {
   (void)L;
@@ -174,7 +167,6 @@ static const luaL_Reg functions[] = {{"handled", handled},
                                      {"set_phase", set_phase},
                                      {"loop_silence", loop_silence},
                                      {"is_key_rejected", is_key_rejected},
-                                     {"reject_key", reject_key},
                                      {"set_key_new", set_key_new},
                                      {"claim_new_key", claim_new_key},
                                      {"claim_key_probe", claim_key_probe},

@@ -145,7 +145,7 @@ local function where_to(options)
       return source.base_url, source.environment
     end
   end
-  return nil, "sandbox"
+  return nil, "sandbox", true
 end
 
 --- The base of the paths of all operations, which contain `/v1` themselves: the API's own examples
@@ -432,5 +432,11 @@ return {
   -- @treturn ?Client
   first = function()
     return first_made.client
+  end,
+  --- Whether the program, or its environment, says where the API is: else it is the sandbox.
+  -- @treturn boolean
+  is_server_configured = function()
+    local _, _, is_default = where_to({})
+    return not is_default
   end,
 }

@@ -30,26 +30,34 @@ local function ask(schedule, asked, timeout, at_response)
   end)
 end
 
-local function log_if_rejected(schedule, asked, result)
-  if result.status ~= 401 and result.status ~= 403 then
+local function log_if_rejected(asked, result)
+  if result.status ~= 401 then -- 403: the key may lack this right alone
     return -- what else fails concerns the first event at the earliest
   end
-  schedule.rejected = asked
-  host.metrics.reject_key()
   program_log.line(string.format("palenca: error: the API at %s rejects the key (HTTP %d): put a "
     .. "valid one into the file of --api-key-file and send SIGHUP, or into PALENCA_API_KEY and "
     .. "start again", asked.base_url, result.status),
     { event = "key_rejected", level = "error", url = asked.base_url, status = result.status })
 end
 
---- Has the key of the script's first client tried, unless another worker does; to be called once
--- the script is loaded. Whatever else fails than the key is not reported.
+-- As the handlers of a script may make it that has made none so far. Where the key is for is not
+-- guessed: it is sent to a server that is configured.
+local function configured_client()
+  local ok, made = pcall(function()
+    return client.is_server_configured() and client.new()
+  end)
+  return ok and made or nil -- without a key there is none
+end
+
+--- Has the key of the script's first client tried, or of one with the defaults, unless another
+-- worker does; to be called once the script is loaded. Whatever else fails than the key is not
+-- reported.
 -- @tparam Scheduler schedule of a worker
 function key_probe.start(schedule)
-  local asked = client.first()
+  local asked = client.first() or configured_client()
   if asked and host.metrics.claim_new_key() then
     ask(schedule, asked, FIRST_TIMEOUT, function(result)
-      log_if_rejected(schedule, asked, result)
+      log_if_rejected(asked, result)
     end)
   end
 end
