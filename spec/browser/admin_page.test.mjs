@@ -1,5 +1,6 @@
 // The admin page of palenca serve: what it shows, and what it lets one do.
 // SPEC_ADMIN_SCREENSHOTS=DIRECTORY leaves a picture of each of its states there.
+import { execFileSync } from "node:child_process";
 import { renameSync } from "node:fs";
 import { test } from "node:test";
 import assert from "node:assert/strict";
@@ -125,6 +126,24 @@ test("an unknown id, a wrong search and a wrong hash say what to do", onScene(as
   await rows(page, 50);
   await open(page, served, "#/?state=nonsense&range=9y");
   await rows(page, 50);
+}));
+
+test("says how many attempts, and lines, are not on the page", staged(async (own) => {
+  const served = await serve(own);
+  await send(served, "login.success", 1);
+  await waitFor(served, { done: 1 });
+  const id = await idOf(served, "state=done");
+  execFileSync("/usr/bin/sqlite3", ["-cmd", ".timeout 5000", own.file("events.db"),
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)"
+    + " INSERT INTO attempts(id, replay, attempt, outcome, lines, lines_left_out)"
+    + ` SELECT ${id}, i, 1, 0, 'line ' || char(10) || printf('%.*c', 16000, 'x'), 3 FROM n`]);
+  const page = await own.page();
+  await open(page, served, `#/events/${id}`);
+  assert.equal(await page.textContent(by("attempts-left-out")),
+    `2 older attempts: palenca events show ${id}`);
+  const lines = (place) => page.textContent(by("lines", ` >> nth=${place}`));
+  assert.match(await lines(0), /^2 log lines.*3 earlier lines were not kept\.$/s);
+  assert.match(await lines(99), /^5 log lines.*palenca events show has them\.$/s);
 }));
 
 test("replays one event, and all that match, after a count", staged(async (own) => {

@@ -219,17 +219,25 @@ static bool each_attempt(void *context, const event_attempt *attempt) {
   return visit(context, push_attempt, attempt);
 }
 
-/* host.events.attempts(path, id, each) → true | nil, message. Calls each({replay=, attempt=,
- * started_at= (Unix seconds), seconds= (nil: neither is known), outcome=, error=, lines= (text),
- * lines_left_out=}) for those that have ended, in their order. */
+/* host.events.attempts(path, id, each, max) → true, how many are left out | nil, message. Calls
+ * each({replay=, attempt=, started_at= (Unix seconds), seconds= (nil: neither is known), outcome=,
+ * error=, lines= (text), lines_left_out=}) for the latest `max` that have ended (nil: for all), in
+ * their order. */
 static int attempts(lua_State *L) {
   host_error error;
   store_visitor visitor = {.L = L, .function = 3};
   const char *path = luaL_checkstring(L, 1);
   int64_t id = luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  bool ok = event_store_attempts(path, id, each_attempt, &visitor, &error);
-  return end_visits(L, &visitor, ok, &error);
+  lua_Integer max = luaL_optinteger(L, 4, 0);
+  int64_t left_out;
+  bool ok = event_store_attempts(path, id, max, each_attempt, &visitor, &left_out, &error);
+  int results = end_visits(L, &visitor, ok, &error);
+  if (ok) {
+    lua_pushinteger(L, left_out);
+    results++;
+  }
+  return results;
 }
 
 /* host.events.replay(path, id) → "replayed" | "not_found" | "unfinished" | nil, message */
@@ -433,10 +441,18 @@ static int remove_empty(lua_State *L) {
 }
 
 static const luaL_Reg events_functions[] = {
-    {"list", list},   {"show", show},   {"replay", replay},     {"replay_dead", replay_dead},
-    {"purge", purge}, {"stats", stats}, {"queue", queue_event}, {"remove_empty", remove_empty},
-    {"attempts", attempts}, {"replay_matching", replay_matching},
-    {"purge_matching", purge_matching}, {"count_states", count_states},
+    {"list", list},
+    {"show", show},
+    {"replay", replay},
+    {"replay_dead", replay_dead},
+    {"purge", purge},
+    {"stats", stats},
+    {"queue", queue_event},
+    {"remove_empty", remove_empty},
+    {"attempts", attempts},
+    {"replay_matching", replay_matching},
+    {"purge_matching", purge_matching},
+    {"count_states", count_states},
     {"last_purged", last_purged},
     {NULL, NULL},
 };

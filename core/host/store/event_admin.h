@@ -73,10 +73,11 @@ typedef struct {
 
 typedef bool (*event_attempt_visit)(void *context, const event_attempt *attempt);
 
-/* Calls `each` for the attempts of an event that have ended, in their order, until it returns
- * false. In a file of an earlier version there are none. */
-bool event_store_attempts(const char *path, int64_t id, event_attempt_visit each, void *context,
-                          host_error *error);
+/* Calls `each` for the latest `max` attempts of an event that have ended (0: for all), in their
+ * order, until it returns false; `*left_out` is the number of those before them. In a file of an
+ * earlier version there are none. */
+bool event_store_attempts(const char *path, int64_t id, int64_t max, event_attempt_visit each,
+                          void *context, int64_t *left_out, host_error *error);
 
 typedef enum {
   EVENT_REPLAYED,

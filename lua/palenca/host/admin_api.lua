@@ -20,6 +20,9 @@ local SEARCH_TIME = 0.24
 -- Seconds for which counts are shown again, at least, and as a multiple of what counting took.
 local COUNTS_MIN, COUNTS_FACTOR = 0.5, 30
 
+-- Of an event: the latest attempts that are shown, and the bytes of all their lines together.
+local ATTEMPTS_MAX, LINES_SIZE_MAX = 100, 1024 * 1024
+
 local FOLDER = "admin_page/"
 -- What the page has in common with those of the sandbox.
 local SHARED = { ["dom.js"] = true, ["icon.svg"] = true, ["parts.css"] = true,
@@ -88,7 +91,12 @@ local function masked_body(body)
   return ok and encoded or json.null
 end
 
-local function attempt_object(attempt)
+local function attempt_object(attempt, has_lines)
+  local lines, left_out = attempt.lines, attempt.lines_left_out
+  if lines and not has_lines then
+    left_out = left_out + 1 + select(2, lines:gsub("\n", ""))
+    lines = nil
+  end
   return {
     replay = attempt.replay,
     attempt = attempt.attempt,
@@ -96,8 +104,8 @@ local function attempt_object(attempt)
     duration_ms = ms(attempt.seconds),
     outcome = attempt.outcome,
     error = attempt.error or json.null,
-    lines = attempt_log.list(attempt.lines and redact.identity(attempt.lines)),
-    lines_left_out = attempt.lines_left_out,
+    lines = attempt_log.list(lines and redact.identity(lines)),
+    lines_left_out = left_out,
   }
 end
 
@@ -134,21 +142,33 @@ local function search(self, request)
   return respond(200, { events = json.array(events), next = next_id or json.null })
 end
 
+-- The latest ones have their lines as long as there is room.
+local function latest_attempts(self, id)
+  local attempts, room = {}, LINES_SIZE_MAX
+  local ok, left_out = host.events.attempts(self.db, id, function(attempt)
+    attempts[#attempts + 1] = attempt
+  end, ATTEMPTS_MAX)
+  check(ok, left_out)
+  for at = #attempts, 1, -1 do
+    room = room - #(attempts[at].lines or "")
+    attempts[at] = attempt_object(attempts[at], room >= 0)
+  end
+  return json.array(attempts), left_out
+end
+
 local function show(self, _, text)
   local id = admin_filter.id("id", text)
   local found = find(self, id)
   if not found then
     return fail(404, "there is no such event")
   end
-  local attempts, event = {}, event_object(found)
-  check(host.events.attempts(self.db, id, function(attempt)
-    attempts[#attempts + 1] = attempt_object(attempt)
-  end))
+  local event = event_object(found)
+  local attempts, left_out = latest_attempts(self, id)
   event.traceparent = found.traceparent or json.null
   event.request_id = found.request_id or json.null
   event.body_size = #found.body
   event.body = masked_body(found.body)
-  return respond(200, { event = event, attempts = json.array(attempts) })
+  return respond(200, { event = event, attempts = attempts, attempts_left_out = left_out })
 end
 
 -- Counted anew only after a time: many pages may be open.

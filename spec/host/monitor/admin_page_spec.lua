@@ -468,6 +468,30 @@ describe("the admin page", function()
     served:wait_exit()
   end)
 
+  it("shows the latest attempts, and as many of their lines as there is room for", function()
+    local served = stage:serve({ text = SCRIPT, arguments = { "--admin", "127.0.0.1:0" } })
+    local admin = served.stderr:match("admin page at (http://[%d.:]+)\n")
+    helper.post(served.url, { account_id = "a" })
+    local id = helper.wait_state(served.db, "a", "done").id
+    helper.change_database(served.db, ([[
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 299)
+      INSERT INTO attempts(id, replay, attempt, started_at, outcome, lines, lines_left_out)
+      SELECT %d, i, 1, 1, 0, 'line ' || char(10) || printf('%%.*c', 16384 - 6, 'x'), 3
+      FROM n]]):format(id))
+    local shown = cjson.decode(http.request("GET", ("%s/api/events/%d"):format(admin, id)).body)
+    assert.same({ 100, 200 }, { #shown.attempts, shown.attempts_left_out })
+    for i, attempt in ipairs(shown.attempts) do
+      local has_lines = i > 100 - 64 -- of 16 KiB each
+      assert.same({ 199 + i, has_lines and 2 or 0, has_lines and 3 or 5 },
+        { attempt.replay, #attempt.lines, attempt.lines_left_out })
+    end
+    local status, out, err = process.run(process.program(), { "events", "show", ("%d"):format(id),
+      "--db", served.db, "--json" })
+    assert.equal(0, status, err)
+    assert.equal(300, #cjson.decode(out).history)
+    assert.equal(0, served:stop())
+  end)
+
   it("shows no body that it does not understand", function()
     local served = stage:serve({ text = SCRIPT, arguments = { "--admin", "127.0.0.1:0" } })
     local admin = served.stderr:match("admin page at (http://[%d.:]+)\n")

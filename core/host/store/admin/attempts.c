@@ -13,6 +13,11 @@ static const char next_text[] =
     " FROM attempts WHERE id = ?1 AND (replay, attempt) > (?2, ?3)"
     " ORDER BY replay, attempt LIMIT 1";
 
+/* The last one that is left out if ?2 are shown, and how many are. */
+static const char skipped_text[] =
+    "SELECT replay, attempt, (SELECT count(*) FROM attempts WHERE id = ?1) - ?2 FROM attempts"
+    " WHERE id = ?1 ORDER BY replay DESC, attempt DESC LIMIT 1 OFFSET ?2";
+
 static bool copy_text(sqlite3_stmt *row, int column, char **copy) {
   const char *text = (const char *)sqlite3_column_text(row, column);
   *copy = text != NULL ? strdup(text) : NULL;
@@ -53,11 +58,31 @@ static bool show_next(const event_file *file, sqlite3_stmt *query, event_attempt
   return ok;
 }
 
-bool event_store_attempts(const char *path, int64_t id, event_attempt_visit each, void *context,
-                          host_error *error) {
+/* Has `after` be the one after which the latest `max` are. */
+static bool skip(const event_file *file, int64_t id, int64_t max, event_attempt *after,
+                 int64_t *left_out, host_error *error) {
+  sqlite3_stmt *query = NULL;
+  int step = SQLITE_ERROR;
+  if (sqlite3_prepare_v2(file->db, skipped_text, -1, &query, NULL) == SQLITE_OK) {
+    (void)sqlite3_bind_int64(query, 1, id);
+    (void)sqlite3_bind_int64(query, 2, max);
+    step = event_file_step(query);
+  }
+  if (step == SQLITE_ROW) {
+    after->replay = sqlite3_column_int(query, 0);
+    after->attempt = sqlite3_column_int(query, 1);
+    *left_out = sqlite3_column_int64(query, 2);
+  }
+  (void)sqlite3_finalize(query);
+  return step == SQLITE_ROW || step == SQLITE_DONE || event_file_fail(file, "read", error);
+}
+
+bool event_store_attempts(const char *path, int64_t id, int64_t max, event_attempt_visit each,
+                          void *context, int64_t *left_out, host_error *error) {
   event_file file;
   sqlite3_stmt *query = NULL;
   event_attempt attempt = {.replay = -1};
+  *left_out = 0;
   if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }
@@ -65,6 +90,7 @@ bool event_store_attempts(const char *path, int64_t id, event_attempt_visit each
   bool ok = is_end || sqlite3_prepare_v2(file.db, next_text, -1, &query, NULL) == SQLITE_OK ||
             event_file_fail(&file, "read", error);
   (void)sqlite3_bind_int64(query, 1, id);
+  ok = ok && (is_end || max == 0 || skip(&file, id, max, &attempt, left_out, error));
   while (ok && !is_end) {
     ok = show_next(&file, query, &attempt, each, context, &is_end, error);
   }

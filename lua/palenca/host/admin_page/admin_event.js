@@ -79,7 +79,10 @@ function detailsOf({ error, lines, lines_left_out: left, key }) {
     names.push("Whole error");
     parts.push(el("pre", { tabindex: "0" }, error));
   }
-  if (lines.length > 0 || left > 0) {
+  if (lines.length === 0 && left > 0) {
+    names.push(`${number(left)} log ${left === 1 ? "line" : "lines"}`);
+    parts.push(el("p", { class: "quiet" }, "Not on this page: palenca events show has them."));
+  } else if (lines.length > 0) {
     names.push(`${number(lines.length)} log ${lines.length === 1 ? "line" : "lines"}`);
     parts.push(el("pre", { tabindex: "0", "data-testid": "log-lines" }, lines.map(readable).join("\n")),
       left > 0 ? el("p", { class: "quiet" }, `${number(left)} earlier lines were not kept.`) : null);
@@ -128,28 +131,31 @@ function missing(id, search, response) {
 
 // The sections of an event, as items that are drawn by themselves. The functions in them are no
 // part of what is compared.
-function sections({ event, attempts }, given) {
+function sections({ event, attempts, attempts_left_out: left }, given) {
   const { body, problem } = given;
   return [
     { name: "head", event: { ...event, body: null }, search: given.search },
     { name: "facts", event: { ...event, body: null, error: null } },
     event.error && { name: "error", error: event.error },
-    { name: "attempts", none: attempts.length === 0 },
+    { name: "attempts", none: attempts.length === 0, id: event.id, left },
     { name: "body", event: { id: event.id, body: event.body, body_size: event.body_size },
       body, problem },
   ].filter(Boolean);
 }
 
-function attemptsCard(given, none) {
+function attemptsCard(given, { none, id, left }) {
   given.attempts = el("ol", { class: "attempts", "data-testid": "attempts" });
-  return card("Attempts", none ? el("p", { class: "quiet" }, "None yet.") : given.attempts);
+  return card("Attempts", none ? el("p", { class: "quiet" }, "None yet.") : given.attempts,
+    left > 0 ? el("p", { class: "quiet", "data-testid": "attempts-left-out" },
+      `${number(left)} older ${left === 1 ? "attempt" : "attempts"}: palenca events show ${id}`)
+      : null);
 }
 
 const builders = {
   head: (item, given) => headCard({ ...item, onchange: given.onchange }),
   facts: factsCard,
   error: errorCard,
-  attempts: (item, given) => attemptsCard(given, item.none),
+  attempts: (item, given) => attemptsCard(given, item),
   body: (item, given) => bodyCard({ ...item, reveal: given.reveal, mask: given.mask }),
 };
 

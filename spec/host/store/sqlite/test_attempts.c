@@ -10,6 +10,7 @@ typedef struct {
   char text[1024];
   size_t used;
   int64_t started_at, duration; /* of the last one */
+  int64_t left_out;
 } seen_attempts;
 
 static bool see(void *context, const event_attempt *attempt) {
@@ -24,13 +25,17 @@ static bool see(void *context, const event_attempt *attempt) {
   return true;
 }
 
-static seen_attempts see_all(const fixture *f, int64_t id) {
+static seen_attempts see_latest(const fixture *f, int64_t id, int64_t max) {
   seen_attempts seen = {.used = 0};
   host_error error;
-  if (!event_store_attempts(f->path, id, see, &seen, &error)) {
+  if (!event_store_attempts(f->path, id, max, see, &seen, &seen.left_out, &error)) {
     fail_msg("attempts: %s", error.message);
   }
   return seen;
+}
+
+static seen_attempts see_all(const fixture *f, int64_t id) {
+  return see_latest(f, id, 0);
 }
 
 static void finish_with(worker *w, int64_t id, event_outcome_kind kind, const char *error,
@@ -69,6 +74,14 @@ STORE_TEST(test_each_attempt_that_ends_is_stored) {
   assert_in_range(seen.started_at, before, now_ms());
   assert_in_range(seen.duration, 0, now_ms() - before);
   assert_string_equal(see_all(f, id + 1).text, "");
+  seen = see_latest(f, id, 2);
+  assert_string_equal(seen.text, "0.2 dead no reply again - 0\n"
+                                 "1.1 done - asked\nanswered 3\n");
+  assert_int_equal(seen.left_out, 1);
+  seen = see_latest(f, id, 3);
+  assert_int_equal(seen.left_out, 0);
+  assert_string_equal(seen.text, see_all(f, id).text);
+  assert_int_equal(see_latest(f, id + 1, 2).left_out, 0);
   free_worker(&w);
 }
 

@@ -262,8 +262,9 @@ STORE_TEST(test_version_7_is_read_as_it_is_and_gets_attempts) {
   event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX, .dry_run = true};
   event_purge_report report;
   host_error error;
+  int64_t left_out;
   assert_int_equal(count_listed(f, NULL), 1);
-  assert_true(event_store_attempts(f->path, id, see_no_attempt, NULL, &error));
+  assert_true(event_store_attempts(f->path, id, 0, see_no_attempt, NULL, &left_out, &error));
   assert_true(event_store_purge(f->path, &what, &report, &error));
   assert_int_equal(report.events, 1);
   int64_t last_purged = 0;
@@ -274,7 +275,7 @@ STORE_TEST(test_version_7_is_read_as_it_is_and_gets_attempts) {
   assert_int_equal(query(f, "SELECT received_at FROM purged"), 1772323200000);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_listed(f, NULL, "1 done 2 -\n");
-  assert_true(event_store_attempts(f->path, id, see_no_attempt, NULL, &error));
+  assert_true(event_store_attempts(f->path, id, 0, see_no_attempt, NULL, &left_out, &error));
 }
 
 /* Version 5 had no recorded responses. */
