@@ -117,7 +117,7 @@ describe("a key", function()
     assert.equal(0, served:stop())
   end)
 
-  it("is not sent anywhere for a script without a client if nothing says where it is for", function()
+  it("is not sent for a script without a client if nothing says where it is for", function()
     local proxy = api({})
     local served = serve("", { key = "right", text = WITHOUT_CLIENT,
       env = { PALENCA_PROXY = proxy.url } })

@@ -65,6 +65,8 @@ local function set_defaults(options, source)
 end
 
 local first_made = setmetatable({}, { __mode = "v" })
+-- Whether a client is being made that is not the script's.
+local is_own_request = false
 
 -- The servers of the clients that were made, as requests without a key.
 local servers, is_listed = {}, {}
@@ -271,8 +273,10 @@ local function new(options)
   local self = {}
   secrets[self] = secret
   resources.attach(self)
-  list_server(own)
-  first_made.client = first_made.client or self
+  if not is_own_request then
+    list_server(own)
+    first_made.client = first_made.client or self
+  end
   return seal(self, own)
 end
 
@@ -433,10 +437,16 @@ return {
   first = function()
     return first_made.client
   end,
-  --- Whether the program, or its environment, says where the API is: else it is the sandbox.
-  -- @treturn boolean
-  is_server_configured = function()
-    local _, _, is_default = where_to({})
-    return not is_default
+  --- Makes a client of the program's options and the environment, for a request of the program
+  -- itself: neither is it the first one, nor is its server listed.
+  -- @treturn ?Client nil: these have no key, or do not say where the API is
+  configured = function()
+    is_own_request = true
+    local ok, made = pcall(function()
+      local _, _, is_default = where_to({})
+      return not is_default and new() or nil
+    end)
+    is_own_request = false
+    return ok and made or nil
   end,
 }

@@ -40,21 +40,13 @@ local function log_if_rejected(asked, result)
     { event = "key_rejected", level = "error", url = asked.base_url, status = result.status })
 end
 
--- As the handlers of a script may make it that has made none so far. Where the key is for is not
--- guessed: it is sent to a server that is configured.
-local function configured_client()
-  local ok, made = pcall(function()
-    return client.is_server_configured() and client.new()
-  end)
-  return ok and made or nil -- without a key there is none
-end
-
---- Has the key of the script's first client tried, or of one with the defaults, unless another
--- worker does; to be called once the script is loaded. Whatever else fails than the key is not
--- reported.
+--- Has the key of the script's first client tried, unless another worker does; to be called once
+-- the script is loaded. Without a client it is the configured key, which is sent only to a server
+-- that is configured: where else it may be for is not guessed. Whatever else fails than the key is
+-- not reported.
 -- @tparam Scheduler schedule of a worker
 function key_probe.start(schedule)
-  local asked = client.first() or configured_client()
+  local asked = client.first() or client.configured()
   if asked and host.metrics.claim_new_key() then
     ask(schedule, asked, FIRST_TIMEOUT, function(result)
       log_if_rejected(asked, result)
