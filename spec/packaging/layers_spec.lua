@@ -17,10 +17,12 @@ local ROOMS = {
   -- openssl digests the ledger's entries, zlib compresses their rows, and responses
   { "core/host/store/ledger", uses = "core/common core/host/common openssl zlib" },
   { "core/host/store/memory", uses = "core/host/common" },
+  { "core/host/store/backend", uses = "core/host/store core/host/store/ledger "
+    .. "core/host/store/memory" },
   { "core/host/store/sqlite", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/ledger core/host/store/memory sqlite3" },
+    .. "core/host/store/backend core/host/store/ledger core/host/store/memory sqlite3" },
   { "core/host/store/queue", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/sqlite" },
+    .. "core/host/store/backend core/host/store/sqlite" },
   -- zlib decompresses in pieces what is searched
   { "core/host/store/admin", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/ledger core/host/store/sqlite sqlite3 uv zlib" },

@@ -25,17 +25,6 @@ void event_dispatch_wake(event_dispatch *dispatch) {
   (void)ignored; /* full: it is readable already */
 }
 
-void event_grants_free(event_grant *grant, bool with_finish) {
-  while (grant != NULL) {
-    event_grant *next = grant->next;
-    if (with_finish) {
-      event_finish_free(grant->finish);
-    }
-    free(grant);
-    grant = next;
-  }
-}
-
 void event_consumer_destroy(event_consumer *consumer) {
   while (consumer->timers != NULL) {
     consumer_timer *timer = consumer->timers;
@@ -100,7 +89,7 @@ static void log_limits(event_store *store, bool are_exhausted) {
 /* Those of all consumers, since some may run a script of before meanwhile; its events keep to
  * the narrower one. False: not all have found a place. */
 static bool set_limits(event_store *store) {
-  concurrency_limits *limits = event_sql_limits(store->database.sql);
+  concurrency_limits *limits = store->backend->class->limits(store->backend);
   bool have_places = true;
   concurrency_remove_limit(limits);
   for (size_t i = 0; i < store->dispatch.consumer_count; i++) {
@@ -111,7 +100,7 @@ static bool set_limits(event_store *store) {
           have_places;
     }
   }
-  event_sql_drop_unused_limits(store->database.sql);
+  store->backend->class->drop_unused_limits(store->backend);
   return have_places;
 }
 
@@ -122,7 +111,7 @@ static void count_running(concurrency_limits *limits, event_finish *finish) {
 }
 
 static void count_all_running(event_store *store) {
-  concurrency_limits *limits = event_sql_limits(store->database.sql);
+  concurrency_limits *limits = store->backend->class->limits(store->backend);
   for (size_t i = 0; i < store->dispatch.consumer_count; i++) {
     for (size_t j = 0; j < HELD_BUCKETS; j++) {
       event_finish *finish = store->dispatch.consumers[i]->held[j];
@@ -146,7 +135,7 @@ static void read_limits(event_store *store) {
 /* Those of all consumers that have started to work, the latest script's last. They are read at a
  * consumer's first prefetch, after it has added its own. */
 static void read_timers(event_store *store) {
-  event_timers *timers = event_sql_timers(store->database.sql);
+  event_timers *timers = store->backend->class->timers(store->backend);
   event_timers_begin_list(timers);
   for (size_t i = 0; i < store->dispatch.consumer_count; i++) {
     const event_consumer *consumer = store->dispatch.consumers[i];

@@ -66,10 +66,6 @@ void event_store_put(event_store *store, const event_record *record, event_put_d
     done(context, &receipt);
     return;
   }
-  if (store->database.dedup != NULL) {
-    put->fingerprint =
-        event_dedup_fingerprint(store->database.dedup, put->record.body, record->body_size);
-  }
   put->put_at = clock_steady_ms();
   *store->puts.end = put;
   store->puts.end = &put->next;
@@ -189,7 +185,7 @@ static void count_batch(event_store *store, const event_batch *batch) {
   }
   dispatch->counts.unfinished += (int64_t)stored;
   dispatch->queued -= (int64_t)puts;
-  dispatch->counts.unfinished += event_sql_added(store->database.sql);
+  dispatch->counts.unfinished += batch->added;
   (void)pthread_mutex_unlock(&dispatch->mutex);
   count_puts(puts, stored);
   commit_burst_add(&store->timing.burst, puts, store->clock.steady);
@@ -219,8 +215,12 @@ static void after_commit(event_store *store, const event_batch *batch) {
   free_finishes(batch->finishes);
 }
 
+static const char *reason_of(const event_store *store) {
+  return store->backend->class->reason(store->backend);
+}
+
 static void begin_trouble(event_store *store, const char *reason) {
-  store->trouble.kind = event_sql_failure(store->database.sql);
+  store->trouble.kind = store->backend->class->failure(store->backend);
   if (!store->trouble.is_failing) {
     store->trouble.is_failing = true;
     event_store_report(store, true, "cannot write to", reason);
@@ -229,7 +229,7 @@ static void begin_trouble(event_store *store, const char *reason) {
 
 void event_store_failed(event_store *store) {
   store_trouble *trouble = &store->trouble;
-  begin_trouble(store, event_sql_reason(store->database.sql));
+  begin_trouble(store, reason_of(store));
   trouble->rest_ms = trouble->rest_ms == 0 ? MIN_REST_MS : trouble->rest_ms * 2;
   trouble->rest_ms = trouble->rest_ms < MAX_REST_MS ? trouble->rest_ms : MAX_REST_MS;
   trouble->rest_until = clock_steady_ms() + trouble->rest_ms;
@@ -261,7 +261,7 @@ static void keep_finishes(event_store *store, event_finish *finishes, bool is_la
 /* Puts fail, leases were never handed out, and finishes are queued again. */
 static void after_failure(event_store *store, event_batch *batch) {
   store_trouble *trouble = &store->trouble;
-  const char *reason = event_sql_reason(store->database.sql);
+  const char *reason = reason_of(store);
   event_store_failed(store);
   trouble->locked_since = trouble->locked_until = 0;
   event_grants_free(batch->grants, true);
@@ -275,7 +275,7 @@ static void after_failure(event_store *store, event_batch *batch) {
 static void after_lock(event_store *store, event_batch *batch) {
   int64_t now = clock_steady_ms();
   store_trouble *trouble = &store->trouble;
-  const char *reason = event_sql_reason(store->database.sql);
+  const char *reason = reason_of(store);
   trouble->locked_since = trouble->locked_since > 0 ? trouble->locked_since : now;
   trouble->locked_until = now + LOCKED_RETRY_MS;
   bool is_overdue = now - trouble->locked_since >= LOCKED_MAX_MS;
@@ -319,12 +319,10 @@ static void follow_clock(event_store *store) {
     return;
   }
   (void)collect(store); /* what was finished before */
-  if (event_sql_begin_shift(store->database.sql, step)) {
+  const event_embedded_class *embedded = store->backend->class->embedded;
+  if (embedded == NULL || embedded->begin_shift(store->backend, step)) {
     store->clock.offset += step;
     store->next_due += store->next_due < INT64_MAX && store->next_due > 0 ? step : 0;
-    if (store->database.dedup != NULL) {
-      event_dedup_shift(store->database.dedup, step);
-    }
     for (event_finish *finish = store->finishes; finish != NULL; finish = finish->next) {
       finish->retry_at += finish->kind == EVENT_OUTCOME_RETRY ? step : 0;
     }
@@ -336,19 +334,18 @@ static int64_t left(int64_t time, int64_t now) {
 }
 
 static commit_inputs inputs_of(event_store *store) {
-  event_sql *sql = store->database.sql;
   const store_trouble *trouble = &store->trouble;
   int64_t now = store->clock.steady;
   dispatch_view view = collect(store);
-  bool is_known = event_sql_knows_order(sql);
-  bool has_due = is_known && store->next_due < INT64_MAX;
+  event_order order = store->backend->class->order(store->backend);
+  bool has_due = order.is_known && store->next_due < INT64_MAX;
   return (commit_inputs){
       .has_puts = store->puts.first != NULL,
       .has_finishes = store->finishes != NULL,
       .finish_age = now - store->timing.finishes_since,
-      .is_finish_awaited = view.is_idle && event_sql_has_waiting(sql),
+      .is_finish_awaited = view.is_idle && order.has_waiting,
       .prefetch = view.prefetch,
-      .is_any_ready = is_known && event_sql_is_any_ready(sql),
+      .is_any_ready = order.is_any_ready,
       .due_in = has_due ? left(store->next_due, store->clock.unix_ms) : INT64_MAX,
       .burst_left = commit_burst_left(&store->timing.burst, now),
       .lease_age = now - store->timing.leased_at,
@@ -370,20 +367,20 @@ static void run_batch(event_store *store, size_t leases) {
   if (leases > 0) {
     store->timing.leased_at = store->clock.steady;
   }
-  if (store->trouble.is_failing) { /* what was read meanwhile may be the damage */
-    (void)sqlite3_db_release_memory(event_sql_connection(store->database.sql));
+  const event_backend_class *class = store->backend->class;
+  if (store->trouble.is_failing && class->embedded != NULL) {
+    class->embedded->release_memory(store->backend); /* what was read may be the damage */
   }
   store->is_under_way = true;
-  event_submit(&store->database, &store->batch, on_batch_done, store);
+  class->submit(store->backend, &store->batch, on_batch_done, store);
 }
 
 /* When the next turn is due: at once, or after a time. */
 static void plan_next(event_store *store) {
-  event_sql *sql = store->database.sql;
   commit_inputs in = inputs_of(store);
   commit_decision next = commit_decide(&in);
-  bool is_known = event_sql_knows_order(sql);
-  event_dispatch_publish(store, in.is_any_ready || !is_known, event_sql_has_waiting(sql));
+  event_order order = store->backend->class->order(store->backend);
+  event_dispatch_publish(store, order.is_any_ready || !order.is_known, order.has_waiting);
   event_store_wake_in(store, next.commits ? 0 : next.timeout);
 }
 

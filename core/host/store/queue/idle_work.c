@@ -12,6 +12,8 @@
 /* While other processes keep changing events, the order is read only after this time. */
 #define LEARN_DELAY_MS 1000
 
+typedef struct sqlite3 sqlite3;
+
 struct admin_work {
   admin_work *next;
   event_admin_slice *slice;
@@ -19,17 +21,24 @@ struct admin_work {
   int64_t due; /* on the monotonic clock */
 };
 
-static sqlite3 *connection(event_store *store) {
-  return event_sql_connection(store->database.sql);
+static const event_embedded_class *embedded_of(const event_store *store) {
+  return store->backend->class->embedded;
 }
 
 /* ---- The order ---- */
 
+static void update_count(event_store *store) {
+  int64_t unfinished;
+  if (store->backend->class->count_unfinished(store->backend, &unfinished)) {
+    (void)pthread_mutex_lock(&store->dispatch.mutex);
+    store->dispatch.counts.unfinished = unfinished;
+    (void)pthread_mutex_unlock(&store->dispatch.mutex);
+  }
+}
+
 static void on_learned(event_store *store) {
   store->timing.has_changes = false;
-  (void)pthread_mutex_lock(&store->dispatch.mutex);
-  store->dispatch.counts.unfinished = event_sql_count_learned(store->database.sql);
-  (void)pthread_mutex_unlock(&store->dispatch.mutex);
+  update_count(store);
 }
 
 /* Another process has changed events. */
@@ -39,7 +48,7 @@ static void forget_order(event_store *store) {
     store->timing.changed_at = clock_steady_ms();
   }
   store->watch.is_dead_known = false;
-  event_sql_forget_order(store->database.sql);
+  embedded_of(store)->forget_order(store->backend);
 }
 
 /* After a failure it is tried again in time. */
@@ -52,8 +61,8 @@ static bool is_resting(event_store *store) {
 }
 
 static bool learn_order(event_store *store) {
-  event_sql *sql = store->database.sql;
-  if (event_sql_knows_order(sql)) {
+  event_backend *backend = store->backend;
+  if (backend->class->order(backend).is_known) {
     return false;
   }
   if (store->works != NULL && store->timing.has_changes &&
@@ -63,9 +72,9 @@ static bool learn_order(event_store *store) {
   if (is_resting(store)) {
     return false;
   }
-  if (!event_sql_learn_order(sql, SLICE_MS)) {
+  if (!embedded_of(store)->learn_order(backend, SLICE_MS)) {
     event_store_failed(store);
-  } else if (event_sql_knows_order(sql)) {
+  } else if (backend->class->order(backend).is_known) {
     on_learned(store);
   }
   return true;
@@ -76,17 +85,17 @@ static bool learn_order(event_store *store) {
 /* At the end it is tried once: what cannot be written then is late, as if the clock had been set
  * while no process served. */
 static bool shift_waits(event_store *store) {
-  event_sql *sql = store->database.sql;
+  const event_embedded_class *embedded = embedded_of(store);
   bool is_locked = false;
   if (is_resting(store)) {
     return false;
   }
-  if (event_sql_shift_waits(sql, SLICE_MS, &is_locked)) {
+  if (embedded->shift_waits(store->backend, SLICE_MS, &is_locked)) {
     store->next_due = 0;
     return true;
   }
   if (store->ending.is_started) {
-    event_sql_abandon_shift(sql);
+    embedded->abandon_shift(store->backend);
     return true;
   }
   if (is_locked) {
@@ -100,7 +109,8 @@ static bool shift_waits(event_store *store) {
 /* ---- Work of others ---- */
 
 bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context) {
-  admin_work *work = store->ending.is_started ? NULL : malloc(sizeof *work);
+  bool can = !store->ending.is_started && embedded_of(store) != NULL;
+  admin_work *work = can ? malloc(sizeof *work) : NULL;
   if (work == NULL) {
     return false;
   }
@@ -129,17 +139,17 @@ static bool run_work(event_store *store) {
   *link = work->next;
   work->next = NULL;
   bool changes_unfinished = false;
-  sqlite3 *db = connection(store);
-  int changes = sqlite3_total_changes(db);
+  sqlite3 *db = embedded_of(store)->connection(store->backend);
+  int changes = embedded_of(store)->count_changes(store->backend);
   event_admin_result result = work->slice(work->context, db, &changes_unfinished);
-  if (sqlite3_total_changes(db) != changes) {
+  if (embedded_of(store)->count_changes(store->backend) != changes) {
     store->watch.is_dead_known = false;
   }
   if (changes_unfinished) {
     forget_order(store);
   }
   if (result == EVENT_ADMIN_DONE) {
-    store->maintenance.may_shrink = true; /* it may have deleted events */
+    embedded_of(store)->allow_shrinking(store->backend);
     free(work);
     return true;
   }
@@ -166,7 +176,8 @@ void event_store_end_works(event_store *store) {
 
 static void run_maintenance(event_store *store) {
   bool is_idle = clock_steady_ms() - store->timing.committed_at >= IDLE_MS;
-  int64_t due = event_maintenance_due(&store->maintenance, is_idle);
+  const event_embedded_class *embedded = embedded_of(store);
+  int64_t due = embedded->maintenance_due(store->backend, is_idle);
   if (due > 0) {
     event_store_wake_in(store, due);
     return;
@@ -178,16 +189,17 @@ static void run_maintenance(event_store *store) {
       [EVENT_MAINTENANCE_MARKS] = "cannot delete old marks from",
   };
   event_maintenance_task task;
-  bool ok = event_maintenance_step(&store->maintenance, connection(store), is_idle, &task);
+  const char *reason = "";
+  bool ok = embedded->maintain(store->backend, is_idle, &task, &reason);
   bool *is_failing = &store->trouble.is_maintenance_failing[task];
   if (!ok && !*is_failing && !store->trouble.is_failing) {
-    event_store_report(store, true, messages[task], sqlite3_errmsg(connection(store)));
+    event_store_report(store, true, messages[task], reason);
   }
   if (!ok) {
-    event_sql_rollback(store->database.sql);
+    embedded->roll_back(store->backend);
   }
   *is_failing = !ok;
-  due = event_maintenance_due(&store->maintenance, is_idle);
+  due = embedded->maintenance_due(store->backend, is_idle);
   event_store_wake_in(store, due > 0 ? due : 1);
 }
 
@@ -198,15 +210,16 @@ bool event_store_work(event_store *store) {
   /* Between those that were put, which are a batch that is still being read, nothing is done; of
    * more than a transaction takes there may always be some. */
   bool is_reading = store->puts.first != NULL && !store->puts.are_left;
-  bool is_shifting = event_sql_is_shifting(store->database.sql);
-  if (is_reading || store->is_under_way) {
+  const event_embedded_class *embedded = embedded_of(store);
+  if (is_reading || store->is_under_way || embedded == NULL) {
     return false;
   }
+  bool is_shifting = embedded->is_shifting(store->backend);
   if (store->ending.is_started) {
     return is_shifting && shift_waits(store);
   }
   store->puts.are_left = false;
-  event_maintenance_checkpoint(&store->maintenance, connection(store), false);
+  embedded->checkpoint(store->backend, false);
   if ((is_shifting ? shift_waits(store) : learn_order(store)) || run_work(store)) {
     return true; /* one slice a turn */
   }
@@ -214,29 +227,36 @@ bool event_store_work(event_store *store) {
   return false;
 }
 
-static bool was_changed_by_others(event_store *store) {
-  int64_t version;
-  if (!event_sql_data_version(store->database.sql, &version) ||
-      version == store->database.data_version) {
-    return false;
+static void follow_file(event_store *store, const event_embedded_class *embedded) {
+  if (embedded->has_external_writes(store->backend)) {
+    forget_order(store);
   }
-  store->database.data_version = version;
-  return true;
+  embedded->expire(store->backend, clock_unix_ms());
+  if (store->puts.first == NULL) {
+    embedded->checkpoint(store->backend, true);
+  }
+}
+
+/* A server, at which others write, counts for itself, and fails between the batches, too. */
+static void follow_server(event_store *store) {
+  update_count(store);
+  store->watch.is_dead_known = false;
+  if (!store->trouble.is_failing &&
+      store->backend->class->problem(store->backend) != EVENT_FAILURE_NONE) {
+    event_store_failed(store);
+  }
 }
 
 void event_store_tick(event_store *store) {
-  if (store->is_under_way || store->ending.is_started) {
+  const event_embedded_class *embedded = embedded_of(store);
+  if (store->ending.is_started) {
     return;
   }
-  if (was_changed_by_others(store)) {
-    forget_order(store);
+  if (embedded != NULL) {
+    follow_file(store, embedded);
+  } else {
+    follow_server(store);
   }
   event_dispatch_notify_others(&store->dispatch);
-  if (store->database.dedup != NULL) {
-    event_dedup_expire(store->database.dedup, clock_unix_ms());
-  }
-  if (store->puts.first == NULL) {
-    event_maintenance_checkpoint(&store->maintenance, connection(store), true);
-  }
   event_store_watch(store);
 }

@@ -3,10 +3,9 @@
 #ifndef PALENCA_HOST_STORE_QUEUE_INTERNAL_H
 #define PALENCA_HOST_STORE_QUEUE_INTERNAL_H
 
+#include "store/backend/backend.h"
 #include "store/commit_policy.h"
 #include "store/event_store.h"
-#include "store/sqlite/batch.h"
-#include "store/sqlite/maintenance.h"
 #include "store/sqlite/started_events.h"
 
 #include <pthread.h>
@@ -137,13 +136,12 @@ typedef struct {
 struct event_store {
   event_store_options options;
   char *path;
-  event_database database;
+  event_backend *backend;
   event_dispatch dispatch;
   store_handles handles;
   store_clock clock;
   store_timing timing;
   store_trouble trouble;
-  event_maintenance maintenance;
   store_watch watch;
   put_queue puts;
   event_finish *finishes; /* to be written */
@@ -185,7 +183,6 @@ void event_dispatch_release_all(event_store *store);
 bool event_dispatch_post(event_dispatch *dispatch);
 void event_dispatch_wake(event_dispatch *dispatch);
 void event_consumer_destroy(event_consumer *consumer);
-void event_grants_free(event_grant *grants, bool with_finish);
 
 /* ---- event_store.c: what is to be written, and when ---- */
 

@@ -2,6 +2,7 @@
  * once it is drained. */
 #include "clock.h"
 #include "internal.h"
+#include "store/sqlite/backend.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -44,10 +45,10 @@ static event_store *new_store(const event_store_options *options) {
 }
 
 static void close_database(event_store *store) {
-  if (store->database.sql != NULL) {
-    event_sql_close(store->database.sql);
+  if (store->backend != NULL) {
+    store->backend->class->close(store->backend);
   }
-  store->database.sql = NULL;
+  store->backend = NULL;
 }
 
 static void free_store(event_store *store) {
@@ -56,7 +57,6 @@ static void free_store(event_store *store) {
     event_consumer_destroy(dispatch->consumers[i]);
   }
   free(dispatch->consumers);
-  event_dedup_free(store->database.dedup);
   (void)pthread_mutex_destroy(&dispatch->mutex);
   (void)pthread_mutex_destroy(&store->ending.mutex);
   (void)pthread_cond_destroy(&store->ending.changed);
@@ -64,36 +64,13 @@ static void free_store(event_store *store) {
   free(store);
 }
 
-static void remember(void *context, int64_t id, const event_record *record) {
-  event_dedup *table = context;
-  uint32_t fingerprint = event_dedup_fingerprint(table, record->body, record->body_size);
-  event_dedup_add(table, fingerprint, id, record->received_at);
-  event_dedup_commit(table);
-}
-
-static bool read_file(event_store *store, host_error *error) {
-  event_database *database = &store->database;
-  database->sql = event_sql_open(store->path, error);
-  if (database->sql == NULL) {
-    return false;
-  }
-  event_sql_set_alert_window(database->sql, store->options.alert_window);
-  int64_t window = store->options.dedup_window;
-  if (event_sql_store_window(database->sql, window) &&
-      event_sql_data_version(database->sql, &database->data_version) &&
-      event_sql_count_unfinished(database->sql, &store->dispatch.counts.unfinished) &&
-      (window == 0 || event_sql_recent(database->sql, store->clock.unix_ms - window,
-                                       EVENT_DEDUP_MAX, remember, database->dedup))) {
-    return true;
-  }
-  return host_error_set(error, HOST_FAILED, "cannot read %s: %s", store->path,
-                        event_sql_reason(database->sql));
-}
-
 /* What could not be written is for the next process, with the attempts that were started. */
 static void close_if_drained(event_store *store) {
-  if (!store->ending.is_started || store->ending.is_closed || !event_store_is_drained(store) ||
-      event_sql_is_shifting(store->database.sql)) {
+  if (!store->ending.is_started || store->ending.is_closed || !event_store_is_drained(store)) {
+    return;
+  }
+  const event_embedded_class *embedded = store->backend->class->embedded;
+  if (embedded != NULL && embedded->is_shifting(store->backend)) {
     return;
   }
   store->ending.is_closed = true;
@@ -110,21 +87,13 @@ static const store_turns turns = {
 };
 
 static bool open_parts(event_store *store, host_error *error) {
-  if (store->options.dedup_window > 0) {
-    store->database.dedup = event_dedup_new(store->options.dedup_window);
-    if (store->database.dedup == NULL) {
-      return host_error_set(error, HOST_FAILED, "out of memory");
-    }
-  }
-  if (!read_file(store, error)) {
+  store->backend = sqlite_backend_open(&store->options, &store->dispatch.counts.unfinished, error);
+  if (store->backend == NULL) {
     return false;
   }
-  const event_retention retention = {.events = store->options.retention,
-                                     .decisions = store->options.decision_retention,
-                                     .responses = store->options.recording_retention};
-  event_maintenance_init(&store->maintenance, event_sql_connection(store->database.sql),
-                         &retention);
-  if (!started_events_open(&store->dispatch.started, event_sql_path(store->database.sql))) {
+  const event_embedded_class *embedded = store->backend->class->embedded;
+  if (embedded != NULL &&
+      !started_events_open(&store->dispatch.started, embedded->path(store->backend))) {
     return host_error_set(error, HOST_FAILED, "cannot create %s%s: %s", store->path,
                           STARTED_EVENTS_SUFFIX, strerror(errno));
   }

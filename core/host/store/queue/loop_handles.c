@@ -52,13 +52,14 @@ static void on_check(uv_check_t *handle) {
   store->handles.turns->after_turn(store);
 }
 
-/* What is posted from here on wakes the loop. */
+/* What is posted from here on wakes the loop; while a batch is under way nothing has to, since its
+ * end does. */
 static void on_prepare(uv_prepare_t *handle) {
   event_store *store = handle->data;
   bool has_more = store->handles.turns->work(store) || store->handles.is_awake;
   (void)pthread_mutex_lock(&store->dispatch.mutex);
-  has_more = has_more || store->dispatch.has_posts;
-  store->dispatch.is_waiting = !has_more;
+  has_more = (has_more || store->dispatch.has_posts) && !store->is_under_way;
+  store->dispatch.is_waiting = !has_more && !store->is_under_way;
   (void)pthread_mutex_unlock(&store->dispatch.mutex);
   if (has_more) {
     (void)uv_idle_start(&store->handles.idle, on_idle);

@@ -21,7 +21,8 @@
  * some. */
 static void count_dead(event_store *store, int64_t finished_dead) {
   store_watch *watch = &store->watch;
-  if (!watch->is_dead_known && event_sql_count_dead(store->database.sql, &watch->dead_before)) {
+  if (!watch->is_dead_known &&
+      store->backend->class->count_dead(store->backend, &watch->dead_before)) {
     watch->is_dead_known = true;
     watch->dead_before -= finished_dead;
   }
@@ -36,8 +37,9 @@ static void publish_states(event_store *store) {
   int64_t running = dispatch->leased;
   (void)pthread_mutex_unlock(&dispatch->mutex);
   count_dead(store, dead);
-  if (event_sql_knows_order(store->database.sql)) {
-    int64_t retries = event_sql_count_retries(store->database.sql);
+  const event_backend_class *class = store->backend->class;
+  if (class->order(store->backend).is_known) {
+    int64_t retries = class->count_retries(store->backend);
     int64_t received = unfinished - running - retries;
     metric_set(METRIC_EVENTS, METRIC_STATE_RECEIVED, received > 0 ? received : 0);
     metric_set(METRIC_EVENTS, METRIC_STATE_RUNNING, running);
@@ -47,7 +49,8 @@ static void publish_states(event_store *store) {
 
 static void publish_oldest(event_store *store, int64_t now) {
   int64_t oldest;
-  if (now >= store->watch.oldest_at && event_sql_oldest(store->database.sql, &oldest)) {
+  if (now >= store->watch.oldest_at &&
+      store->backend->class->find_oldest(store->backend, &oldest)) {
     store->watch.oldest_at = now + OLDEST_MS;
     metric_set(METRIC_OLDEST, 0, oldest);
   }
@@ -56,8 +59,10 @@ static void publish_oldest(event_store *store, int64_t now) {
 /* ---- What fails ---- */
 
 static bool is_disk_full(const event_store *store) {
+  const event_embedded_class *embedded = store->backend->class->embedded;
   struct statvfs status;
-  if (statvfs(event_sql_path(store->database.sql), &status) != 0 || status.f_blocks == 0) {
+  if (embedded == NULL || statvfs(embedded->path(store->backend), &status) != 0 ||
+      status.f_blocks == 0) {
     return false;
   }
   uint64_t blocks = geteuid() == 0 ? status.f_bfree : status.f_bavail;
@@ -72,23 +77,25 @@ static void probe(event_store *store, int64_t now) {
     return;
   }
   store->watch.probe_at = now + PROBE_MS;
-  if (event_sql_probe(store->database.sql)) {
+  if (store->backend->class->probe(store->backend)) {
     trouble->is_failing = false;
     trouble->rest_ms = trouble->rest_until = 0;
     event_store_report(store, false, "writing again to", "");
   } else {
-    trouble->kind = event_sql_failure(store->database.sql);
+    trouble->kind = store->backend->class->failure(store->backend);
   }
 }
 
 static void publish_problems(const event_store *store) {
   const store_trouble *trouble = &store->trouble;
   event_failure failure = trouble->is_failing ? trouble->kind : EVENT_FAILURE_NONE;
+  event_failure problem = store->backend->class->problem(store->backend);
   health_set(HEALTH_DISK_FULL, failure == EVENT_FAILURE_FULL || is_disk_full(store));
   health_set(HEALTH_DATABASE_REMOVED,
-             failure == EVENT_FAILURE_REMOVED || event_sql_is_removed(store->database.sql));
+             failure == EVENT_FAILURE_REMOVED || problem == EVENT_FAILURE_REMOVED);
   health_set(HEALTH_DATABASE_DAMAGED, failure == EVENT_FAILURE_DAMAGED);
-  health_set(HEALTH_STORE_FAILING, failure == EVENT_FAILURE_OTHER);
+  health_set(HEALTH_STORE_FAILING,
+             failure == EVENT_FAILURE_OTHER || problem == EVENT_FAILURE_OTHER);
 }
 
 void event_store_watch(event_store *store) {

@@ -20,10 +20,14 @@ static bool put(event_database *database, put_request *put) {
   const event_seen *seen = NULL;
   bool ok = true, is_same = false;
   int64_t queued = 0;
+  uint32_t fingerprint =
+      database->dedup == NULL
+          ? 0
+          : event_dedup_fingerprint(database->dedup, put->record.body, put->record.body_size);
   do {
     seen = database->dedup == NULL
                ? NULL
-               : event_dedup_find(database->dedup, put->fingerprint, put->record.received_at, seen);
+               : event_dedup_find(database->dedup, fingerprint, put->record.received_at, seen);
     ok = seen == NULL || event_sql_has_body(database->sql, seen->id, &put->record, &is_same);
   } while (ok && seen != NULL && !is_same);
   if (!ok) {
@@ -43,7 +47,7 @@ static bool put(event_database *database, put_request *put) {
   put->receipt.is_duplicate = false;
   ok = event_sql_put(database->sql, &put->record, &put->receipt.id);
   if (ok && put->receipt.id > 0 && database->dedup != NULL) {
-    event_dedup_add(database->dedup, put->fingerprint, put->receipt.id, put->record.received_at);
+    event_dedup_add(database->dedup, fingerprint, put->receipt.id, put->record.received_at);
   }
   return ok;
 }
@@ -89,18 +93,17 @@ static bool carry_out(event_database *database, event_batch *batch) {
   return ok;
 }
 
-void event_submit(event_database *database, event_batch *batch, event_batch_done *done,
-                  void *context) {
+event_batch_result event_batch_run(event_database *database, event_batch *batch) {
   bool is_locked = false;
   if (!event_sql_begin(database->sql, &is_locked)) {
     event_sql_rollback(database->sql);
-    done(context, batch, is_locked ? EVENT_BATCH_LOCKED : EVENT_BATCH_FAILED);
-    return;
+    return is_locked ? EVENT_BATCH_LOCKED : EVENT_BATCH_FAILED;
   }
   bool ok = carry_out(database, batch);
   if (database->dedup != NULL) {
     (ok ? event_dedup_commit : event_dedup_rollback)(database->dedup);
     event_dedup_expire(database->dedup, batch->now);
   }
-  done(context, batch, ok ? EVENT_BATCH_COMMITTED : EVENT_BATCH_FAILED);
+  batch->added = event_sql_added(database->sql);
+  return ok ? EVENT_BATCH_COMMITTED : EVENT_BATCH_FAILED;
 }

@@ -1,7 +1,6 @@
 /* Picks the timers, retries and received events that may run, and marks them running. A lease has
  * no expiry: it ends when its event is finished or its process ends. */
 #include "internal.h"
-#include "store/text_copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,40 +12,15 @@ static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
 
 /* ---- Leasing ---- */
 
-/* With `lease` only partly filled. NULL: out of memory. */
-static event_grant *new_grant(int64_t id, const char *action, const event_trace *trace,
-                              const void *body, size_t size) {
-  event_grant *grant = NULL;
-  if (body != NULL || size == 0) {
-    grant = malloc(sizeof *grant + size + 1 + text_size(trace->traceparent) +
-                   text_size(trace->request_id));
-  }
-  size_t action_size = strlen(action) + 1;
-  event_finish *finish = malloc(sizeof *finish + action_size);
-  if (grant == NULL || finish == NULL) {
-    free(grant);
-    free(finish);
-    return NULL;
-  }
-  *finish = (event_finish){.id = id};
-  memcpy(finish->action, action, action_size);
-  *grant = (event_grant){.finish = finish};
-  if (size > 0) {
-    memcpy(grant->body, body, size);
-  }
-  grant->body[size] = '\0';
-  grant->lease = (event_lease){.id = id, .attempt = 1, .body = grant->body, .body_size = size};
-  char *text = grant->body + size + 1;
-  grant->lease.trace.traceparent = text_copy(trace->traceparent, &text);
-  grant->lease.trace.request_id = text_copy(trace->request_id, &text);
-  return grant;
-}
-
 static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account, const char *action) {
-  const event_trace trace = {(const char *)sqlite3_column_text(row, 7),
-                             (const char *)sqlite3_column_text(row, 8)};
-  event_grant *grant = new_grant(sqlite3_column_int64(row, 0), action, &trace,
-                                 sqlite3_column_blob(row, 4), (size_t)sqlite3_column_bytes(row, 4));
+  event_grant *grant = event_grant_new(&(event_grant_source){
+      .id = sqlite3_column_int64(row, 0),
+      .action = action,
+      .trace = {(const char *)sqlite3_column_text(row, 7),
+                (const char *)sqlite3_column_text(row, 8)},
+      .body = sqlite3_column_blob(row, 4),
+      .body_size = (size_t)sqlite3_column_bytes(row, 4),
+  });
   if (grant != NULL) {
     grant->finish->account = account;
     grant->is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL;
@@ -207,8 +181,8 @@ static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
   }
   event_timer *timer;
   while (list->count < list->limit && (timer = event_timers_due(&sql->timers, now)) != NULL) {
-    const event_trace none = {NULL, NULL};
-    event_grant *grant = new_grant(-timer->id, "", &none, timer->name, strlen(timer->name));
+    event_grant *grant = event_grant_new(&(event_grant_source){
+        .id = -timer->id, .action = "", .body = timer->name, .body_size = strlen(timer->name)});
     if (!append(list, grant)) {
       return event_sql_fail_memory(sql);
     }

@@ -3,6 +3,8 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_MAINTENANCE_H
 #define PALENCA_HOST_STORE_SQLITE_MAINTENANCE_H
 
+#include "store/backend/backend.h"
+
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,15 +46,6 @@ void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db,
 /* In how many milliseconds a step is due; `is_idle`: no request waits for the store. INT64_MAX:
  * when it is idle. */
 int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle);
-
-typedef enum {
-  EVENT_MAINTENANCE_EVENTS,
-  EVENT_MAINTENANCE_DECISIONS,
-  EVENT_MAINTENANCE_RESPONSES,
-  EVENT_MAINTENANCE_MARKS,
-  EVENT_MAINTENANCE_FILE, /* which does not fail */
-  EVENT_MAINTENANCE_TASKS
-} event_maintenance_task;
 
 /* Makes a step of a task, outside of a transaction. False if what is old could not be deleted, the
  * reason being the connection's last error, with a transaction to roll back; it is tried again

@@ -101,17 +101,6 @@ static bool run(event_sql *sql, sqlite3_stmt *statement) {
   return event_sql_end_use(sql, statement, sqlite3_step(statement));
 }
 
-void event_finish_free(event_finish *finish) {
-  if (finish != NULL) {
-    free(finish->error);
-    free(finish->lines);
-    event_decision_free(finish->decision);
-    event_recording_free(finish->recording);
-    free(finish->notice);
-    free(finish);
-  }
-}
-
 event_sql *event_sql_open(const char *path, host_error *error) {
   event_sql *sql = calloc(1, sizeof *sql);
   if (sql == NULL) {

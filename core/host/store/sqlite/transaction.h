@@ -6,62 +6,16 @@
 #define PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
 
 #include "common/host_error.h"
-#include "store/event.h"
-#include "store/ledger/decision.h"
-#include "store/ledger/recording.h"
-#include "store/memory/concurrency.h"
+#include "store/backend/backend.h"
 #include "timers.h"
 
 typedef struct event_sql event_sql;
-
-/* The end of a lease. It is allocated with the lease, so that a finish never lacks memory. */
-typedef struct event_finish {
-  struct event_finish *next;
-  int64_t id;       /* below 0: of a timer, and RELEASED whatever has become of it */
-  uint64_t account; /* its key in the order of events */
-  concurrency_limit_set limits;
-  event_outcome_kind kind;
-  int64_t retry_at;
-  char *error;
-  char *lines; /* that the attempt has logged */
-  int64_t lines_left_out;
-  int64_t started_at;         /* Unix milliseconds; 0: it has not started */
-  int64_t began;              /* likewise, on the monotonic clock */
-  int64_t duration;           /* of the attempt, in milliseconds */
-  event_decision *decision;   /* of DONE; NULL: none was recorded */
-  event_recording *recording; /* of DONE and DEAD; NULL: no responses were recorded */
-  char *notice;               /* of DEAD; NULL: none is to be stored */
-  size_t notice_size;
-  int attempt, replay; /* of the lease */
-  bool has_started;
-  uint32_t slot; /* of started_events.h, of an event that has started; 0: none */
-  char action[]; /* of an event */
-} event_finish;
-
-/* A lease on its way to a consumer; `lease` is first, since it is what the consumer frees. */
-typedef struct event_grant {
-  event_lease lease;
-  struct event_grant *next;
-  event_finish *finish;
-  bool is_lost; /* its body is missing: there is nothing to run */
-  char body[];
-} event_grant;
-
-void event_finish_free(event_finish *finish);
 
 /* Opens the database and makes received again what was running when it was last closed, with its
  * attempt counted if it had started. */
 event_sql *event_sql_open(const char *path, host_error *error);
 void event_sql_close(event_sql *sql);
 const char *event_sql_reason(const event_sql *sql);
-
-typedef enum {
-  EVENT_FAILURE_NONE,
-  EVENT_FAILURE_FULL,    /* the disk */
-  EVENT_FAILURE_REMOVED, /* the file, or one beside it, is no longer where it was */
-  EVENT_FAILURE_DAMAGED,
-  EVENT_FAILURE_OTHER
-} event_failure;
 
 /* Of what kind the last failure was. */
 event_failure event_sql_failure(const event_sql *sql);
