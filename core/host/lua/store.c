@@ -6,6 +6,7 @@
 #include "common/log_queue.h"
 #include "store/event_admin.h"
 #include "store/event_store.h"
+#include "store/postgres/url.h"
 #include "worker/lua_thread.h"
 
 #include <math.h>
@@ -19,7 +20,8 @@ static void log_trouble(void *context, bool is_error, const char *message) {
 }
 
 /* host.store{path=, loop=, dedup_window=, retention=, decision_retention=, recording_retention=,
- * alert_window= (seconds; nil: no alerts)} → store | nil, message: before the loop is started */
+ * alert_window= (seconds; nil: no alerts), lease_timeout= (seconds)} → store | nil, message: before
+ * the loop is started */
 static int store_open(lua_State *L) {
   host_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -31,6 +33,7 @@ static int store_open(lua_State *L) {
   lua_getfield(L, 1, "decision_retention");
   lua_getfield(L, 1, "recording_retention");
   lua_getfield(L, 1, "alert_window");
+  lua_getfield(L, 1, "lease_timeout");
   event_store_options options = {
       .path = luaL_checkstring(L, 2),
       .loop = check_handle(L, 5, LOOP_TYPE),
@@ -40,6 +43,7 @@ static int store_open(lua_State *L) {
       .decision_retention = (int64_t)(luaL_checknumber(L, 6) * 1000),
       .recording_retention = (int64_t)(luaL_checknumber(L, 7) * 1000),
       .alert_window = (int64_t)(luaL_optnumber(L, 8, 0) * 1000),
+      .lease_timeout = (int64_t)(luaL_checknumber(L, 9) * 1000),
   };
   void **handle = new_handle(L, STORE_TYPE);
   lua_pushvalue(L, 5);
@@ -440,7 +444,23 @@ static int remove_empty(lua_State *L) {
   return 1;
 }
 
+/* host.events.is_server(name) → whether a database of this name is at a server, not in a file */
+static int is_server(lua_State *L) {
+  lua_pushboolean(L, postgres_is_url(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* host.events.shown_name(name) → the name of a database without a password */
+static int shown_name(lua_State *L) {
+  char name[1024];
+  postgres_url_without_password(luaL_checkstring(L, 1), name, sizeof name);
+  lua_pushstring(L, name);
+  return 1;
+}
+
 static const luaL_Reg events_functions[] = {
+    {"is_server", is_server},
+    {"shown_name", shown_name},
     {"list", list},
     {"show", show},
     {"replay", replay},

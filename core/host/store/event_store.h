@@ -1,4 +1,4 @@
-/* The durable event store: put, lease, finish and list, on SQLite.
+/* The durable event store: put, lease, finish and list, on SQLite or PostgreSQL.
  *
  * A store lives on a libuv loop, whose thread is the only one that writes to the database. What a
  * turn of the loop has put and what workers have finished is committed in one transaction at the
@@ -20,7 +20,7 @@ typedef struct event_store event_store;
 typedef struct event_consumer event_consumer;
 
 typedef struct {
-  const char *path;
+  const char *path; /* of a file, or the URL of a database at PostgreSQL */
   host_loop *loop; /* outlives the store */
   /* Called on the loop with a line about a failure of the database (and once more when it has
    * ended); may be NULL; must not block. A failure is reported when it begins, not for each
@@ -40,6 +40,9 @@ typedef struct {
   int64_t recording_retention;
   /* An event EVENT_ALERT is stored for the dead letters of so many milliseconds; 0: none is. */
   int64_t alert_window;
+  /* At PostgreSQL: a lease that was not renewed for this many milliseconds, as each is once a
+   * second, is another process's. */
+  int64_t lease_timeout;
 } event_store_options;
 
 typedef struct {

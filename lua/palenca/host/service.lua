@@ -54,6 +54,7 @@ local function worker_options(given, client)
     cpu_timeout = given.cpu_timeout,
     memory_limit = given.memory_limit,
     recording_limit = given.max_recording,
+    has_ledger = not host.events.is_server(given.db),
     alert = given.alert,
     is_watched = given.watch,
     is_strict = given.is_strict,
@@ -134,7 +135,9 @@ local function open_parts(self, given)
     user_error("%s", self.url)
   end
   given.store.loop = self.loop
-  self.is_new = self.keeps_events and not host.file_mode(given.db)
+  self.is_server = host.events.is_server(given.db)
+  self.db_name = host.events.shown_name(given.db)
+  self.is_new = self.keeps_events and not self.is_server and not host.file_mode(given.db)
   self.store, problem = host.store(given.store)
   if not self.store then
     self.listener:close()
@@ -146,6 +149,9 @@ end
 -- A failure is logged only: events are received without this socket, too.
 local function open_admin(self, given)
   local problem
+  if self.is_server then
+    return -- commands write to the server themselves
+  end
   self.admin, problem = host.admin_socket({ loop = self.loop, store = self.store, path = given.db })
   if not self.admin then
     program_log.line(string.format("palenca: cannot listen for commands: %s; 'palenca events "
@@ -220,7 +226,7 @@ end
 
 --- Logs that the database is a new one, or how many of its events had not ended before.
 function Service:log_database()
-  local count, db = self.unfinished, self.given.db
+  local count, db = self.unfinished, self.db_name
   if self.is_new then
     program_log.line(db .. " is a new database", { event = "created", db = db })
   end
@@ -353,12 +359,12 @@ local function watch_store(self)
   if is_stalled and not self.is_stalled then
     self.is_stalled = true
     program_log.line(string.format("palenca: the store has made no progress for %.0f s, requests "
-      .. "wait: is the disk of %s hanging?", seconds, self.given.db),
-      { event = "stalled", level = "error", seconds = seconds, db = self.given.db })
+      .. "wait: is the disk of %s hanging?", seconds, self.db_name),
+      { event = "stalled", level = "error", seconds = seconds, db = self.db_name })
   elseif self.is_stalled and seconds < STALLED then
     self.is_stalled = false
     program_log.line("palenca: the store makes progress again",
-      { event = "resumed", db = self.given.db })
+      { event = "resumed", db = self.db_name })
   end
   return is_stalled and seconds
 end

@@ -36,6 +36,9 @@ typedef struct event_finish {
   char *notice;               /* of DEAD; NULL: none is to be stored */
   size_t notice_size;
   int attempt, replay; /* of the lease */
+  int64_t owner;       /* what the server knows the lease's holder by; 0: there is one only */
+  bool is_repeated;    /* its end may be stored already */
+  bool is_fenced;      /* the lease had expired: its end has changed nothing */
   bool has_started;
   uint32_t slot; /* of started_events.h, of an event that has started; 0: none */
   char action[]; /* of an event */

@@ -146,7 +146,7 @@ bool event_store_is_drained(const event_store *store) {
 /* ---- After a transaction ---- */
 
 static void count_finish(event_counts *counts, const event_finish *finish) {
-  if (finish->id < 0) { /* of a timer */
+  if (finish->id < 0 || finish->is_fenced) { /* of a timer, or another's event */
     return;
   }
   metric_add(METRIC_ATTEMPTS, (size_t)finish->kind, finish->has_started);

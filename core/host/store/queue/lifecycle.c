@@ -2,6 +2,8 @@
  * once it is drained. */
 #include "clock.h"
 #include "internal.h"
+#include "store/postgres/backend.h"
+#include "store/postgres/url.h"
 #include "store/sqlite/backend.h"
 
 #include <errno.h>
@@ -24,7 +26,7 @@ static bool init_condition(pthread_cond_t *condition) {
 
 static event_store *new_store(const event_store_options *options) {
   event_store *store = calloc(1, sizeof *store);
-  char *path = strdup(options->path);
+  char *path = postgres_url_for_people(options->path);
   if (store == NULL || path == NULL || !init_condition(&store->ending.changed)) {
     free(store);
     free(path);
@@ -34,7 +36,6 @@ static event_store *new_store(const event_store_options *options) {
   (void)pthread_mutex_init(&store->dispatch.mutex, NULL);
   store->path = path;
   store->options = *options;
-  store->options.path = path;
   store->puts.end = &store->puts.first;
   store->dispatch.ready_end = &store->dispatch.ready;
   store->dispatch.started.file = -1;
@@ -87,7 +88,10 @@ static const store_turns turns = {
 };
 
 static bool open_parts(event_store *store, host_error *error) {
-  store->backend = sqlite_backend_open(&store->options, &store->dispatch.counts.unfinished, error);
+  int64_t *unfinished = &store->dispatch.counts.unfinished;
+  store->backend = postgres_is_url(store->options.path)
+                       ? postgres_backend_open(&store->options, unfinished, error)
+                       : sqlite_backend_open(&store->options, unfinished, error);
   if (store->backend == NULL) {
     return false;
   }
@@ -108,6 +112,7 @@ event_store *event_store_open(const event_store_options *options, host_error *er
     return NULL;
   }
   if (open_parts(store, error)) {
+    store->options.path = store->path;
     return store;
   }
   started_events_end(&store->dispatch.started, true);

@@ -95,7 +95,7 @@ function decisions.define(command)
   for _, define in ipairs({ define_list, define_show, define_explain, define_verify,
     define_replay }) do
     local one = define(command)
-    store_options.add_db(one)
+    store_options.add_db(one, nil, store_options.NOT_YET)
     options.add_json(one)
   end
 end

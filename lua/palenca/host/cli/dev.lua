@@ -52,7 +52,7 @@ function dev.define(command)
   options.group(command, "Sandbox", define_sandbox)
   local db = options.add(command, "--db", {
     help = "Keep the events in this file. Default: a temporary one.",
-    convert = options.file,
+    convert = store_options.file_only("'palenca serve' stores at PostgreSQL"),
     argname = "FILE",
   })
   -- an existing database may hold other events, for which --once must not wait

@@ -120,12 +120,17 @@ local function define_restore(command)
   return restore
 end
 
+local advice = {
+  [define_backup] = "at PostgreSQL use pg_dump",
+  [define_restore] = "at PostgreSQL use pg_restore",
+}
+
 function events.define(command)
   command:command_target("events_command")
   for _, define in ipairs({ define_list, define_show, define_replay, define_retry_dead,
     define_stats, define_purge, define_backup, define_restore }) do
     local one = define(command)
-    store_options.add_db(one)
+    store_options.add_db(one, nil, advice[define])
     options.add_json(one)
   end
 end
@@ -236,7 +241,7 @@ function run.show(given)
   if not ok then
     user_error("%s", problem)
   elseif not found then
-    user_error("there is no event %d in %s", given.id, given.db)
+    user_error("there is no event %d in %s", given.id, host.events.shown_name(given.db))
   end
   found.history = {}
   ok, problem = host.events.attempts(given.db, given.id, function(attempt)

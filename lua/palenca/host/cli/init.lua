@@ -3,6 +3,7 @@
 local commands = require("palenca.host.cli.commands")
 local config_file = require("palenca.host.cli.config_file")
 local host = require("palenca.host")
+local command_options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local parser = require("palenca.host.cli.parser")
 local program_log = require("palenca.host.program_log")
@@ -121,6 +122,7 @@ end
 -- output any more; others are the command's own
 return function(...)
   local given = { ... }
+  command_options.use_arguments(given)
   if #given == 0 then
     io.stderr:write(parser.new(load_all()):get_help() .. "\n")
     return WRONG_USAGE

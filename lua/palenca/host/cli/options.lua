@@ -99,6 +99,26 @@ function options.file(text)
   return text
 end
 
+local arguments = {}
+
+--- Knows the words of the command line.
+-- @tparam {string,...} list
+function options.use_arguments(list)
+  arguments = list
+end
+
+--- Whether a value stands on the command line, where all processes can read it.
+-- @tparam string value
+-- @treturn boolean
+function options.is_argument(value)
+  for _, argument in ipairs(arguments) do
+    if argument:sub(-#value) == value then
+      return true
+    end
+  end
+  return false
+end
+
 --- An address and port to listen on.
 function options.address(text)
   local port = text:match("^[^%s]+:(%d+)$")

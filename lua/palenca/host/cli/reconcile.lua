@@ -24,7 +24,7 @@ function command.define(element)
     convert = time_argument.parse,
     argname = "TIME",
   })
-  store_options.add_db(element)
+  store_options.add_db(element, nil, store_options.NOT_YET)
   options.add_json(element)
   options.add_client(element)
 end

@@ -86,8 +86,8 @@ local function run_service(given, monitor)
   local page <close> = admin_options.open_page(given, monitor) -- luacheck: ignore 211/page
   program_log.line(
     string.format("receiving webhooks at %s, storing them in %s; handlers: %s", running.url,
-      given.db, running.actions ~= "" and running.actions or "none"),
-    { event = "ready", url = running.url, db = given.db, handlers = running.actions }
+      running.db_name, running.actions ~= "" and running.actions or "none"),
+    { event = "ready", url = running.url, db = running.db_name, handlers = running.actions }
   )
   running:log_database()
   service_manager.ready("receiving webhooks at " .. running.url)

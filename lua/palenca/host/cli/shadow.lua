@@ -46,7 +46,8 @@ function shadow.define(command)
     { "--memory-limit", "Maximum MiB of memory of the script.", 256,
       options.integer(16, 1048576, "MiB"), "MIB" },
   })
-  store_options.add_db(command, "The database that 'palenca serve --record-responses' writes to.")
+  store_options.add_db(command, "The database that 'palenca serve --record-responses' writes to.",
+    store_options.NOT_YET)
   options.add_json(command)
 end
 

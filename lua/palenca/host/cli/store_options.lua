@@ -6,16 +6,45 @@ local user_error = require("palenca.host.user_error")
 
 local store_options = {}
 
+local PASSWORD_SHOWN = "a password on the command line can be read by everybody on this machine: "
+  .. "it belongs in a passfile, $PGPASSWORD or $PALENCA_DB"
+
+--- The name of a file, or the URL of a database at PostgreSQL.
+function store_options.database(text)
+  if not host.events.is_server(text) then
+    return options.file(text)
+  end
+  if host.events.shown_name(text) ~= text and options.is_argument(text) then
+    return nil, PASSWORD_SHOWN
+  end
+  return text
+end
+
+--- A converter for the name of a file.
+-- @tparam string advice for who names a database at a server
+function store_options.file_only(advice)
+  return function(text)
+    if host.events.is_server(text) then
+      return nil, "this is for a database in a file; " .. advice
+    end
+    return options.file(text)
+  end
+end
+
+--- What it cannot do yet at a server.
+store_options.NOT_YET = "at PostgreSQL it is not possible yet"
+
 --- Adds `--db`.
 -- @param command of argparse
 -- @tparam[opt] string help
-function store_options.add_db(command, help)
+-- @tparam[opt] string advice for who names a database at a server, where the command cannot be used
+function store_options.add_db(command, help, advice)
   options.add(command, "--db", {
     help = help or "The database.",
     env = "PALENCA_DB",
     default = "palenca.db",
-    convert = options.file,
-    argname = "FILE",
+    convert = advice and store_options.file_only(advice) or store_options.database,
+    argname = advice and "FILE" or "FILE|URL",
   })
 end
 
@@ -50,15 +79,27 @@ function store_options.define(command)
       .. "compressed; of one with more, none are kept.", 4, options.integer(1, 256, "MiB"), "MIB" },
     { "--recording-retention", "For how many days recorded responses are kept, at most as long as "
       .. "their event; 0: as long.", 30, options.days, "DAYS" },
+    { "--lease-timeout", "At PostgreSQL: seconds after which the events of a process that is not "
+      .. "heard of any more are run by others.", 15, options.duration, "SECONDS" },
   })
   command:flag("--record-responses", "Keep the API's responses that handlers read, for 'palenca "
     .. "shadow'.")
+end
+
+-- Of the options that nothing at a server corresponds to yet, one that was given.
+local function unsupported_option(given)
+  return given.record_responses and "--record-responses" or given.reconcile and "--reconcile"
+    or given.alert_url and "--alert-url" or given.decision_retention > 0 and "--decision-retention"
 end
 
 --- What is wrong with their combination.
 -- @tparam table given the parsed options
 -- @treturn ?string
 function store_options.problem(given)
+  local unsupported = host.events.is_server(given.db) and unsupported_option(given)
+  if unsupported then
+    return unsupported .. ": this is for a database in a file; " .. store_options.NOT_YET
+  end
   if given.retention > 0 and given.retention * 86400 < given.redelivery_window then
     return string.format("--retention %g (days) is shorter than --redelivery-window %g (seconds): "
       .. "a duplicate of a deleted event would run again", given.retention,
@@ -76,6 +117,7 @@ function store_options.read(given)
     retention = given.retention * 86400,
     decision_retention = given.decision_retention * 86400,
     recording_retention = given.recording_retention * 86400,
+    lease_timeout = given.lease_timeout,
   }
 end
 

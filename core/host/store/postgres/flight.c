@@ -1,0 +1,357 @@
+/* Carries out batches and upkeep at PostgreSQL, one at a time on one connection, and finds out what
+ * has become of a batch when that is lost. */
+#include "clock.h"
+#include "common/metrics.h"
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define UPKEEP_MS 1000
+/* A server that does not respond for this time counts as away. */
+#define SILENCE_MS 10000
+/* How long those who wait for a batch wait for the server to come back and say what became of it.
+ */
+#define DOUBT_MS 4000
+
+static bool is_up(const postgres_backend *self) {
+  return self->link.connection != NULL;
+}
+
+void postgres_log(const postgres_backend *self, bool is_error, const char *message) {
+  if (self->options.log != NULL) {
+    self->options.log(self->options.log_context, is_error, message);
+  }
+}
+
+/* ---- Failures ---- */
+
+bool postgres_is_ok(const postgres_backend *self, const PGresult *result) {
+  ExecStatusType status = self->pq->resultStatus(result);
+  return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+void postgres_note_failure(postgres_backend *self, server_failure *failure,
+                           const PGresult *result) {
+  const char *code = self->pq->resultErrorField(result, PG_DIAG_SQLSTATE);
+  if (failure->code[0] != '\0' || self->pq->resultStatus(result) == PGRES_PIPELINE_ABORTED) {
+    return;
+  }
+  (void)snprintf(failure->code, sizeof failure->code, "%s", code != NULL ? code : "?");
+  session_reason(self->pq->resultErrorMessage(result), failure->message, sizeof failure->message);
+}
+
+static bool has_code(const server_failure *failure, const char *code) {
+  return strcmp(failure->code, code) == 0;
+}
+
+/* Something that passes by itself: another transaction was in the way. */
+static bool is_transient(const server_failure *failure) {
+  return has_code(failure, "40001") || has_code(failure, "40P01") || has_code(failure, "55P03");
+}
+
+static bool is_expired(const server_failure *failure) {
+  return has_code(failure, "PL001");
+}
+
+static void record_failure(postgres_backend *self, const server_failure *failure) {
+  (void)snprintf(self->reason, sizeof self->reason, "%s", failure->message);
+  self->failure = has_code(failure, "53100") ? EVENT_FAILURE_FULL : EVENT_FAILURE_OTHER;
+}
+
+/* ---- Batches ---- */
+
+static void begin_flight(postgres_backend *self, flight_kind kind) {
+  self->flight = kind;
+  self->flight_since = clock_steady_ms();
+  self->flight_failure = (server_failure){.code = ""};
+}
+
+static void end_batch(postgres_backend *self, event_batch_result result) {
+  event_batch *batch = self->batch;
+  self->batch = NULL;
+  self->is_in_doubt = false;
+  if (result != EVENT_BATCH_COMMITTED) {
+    postgres_abandon_writes(self);
+    postgres_forget_leases(self);
+  } else {
+    postgres_forget_writes(self);
+    self->failure = EVENT_FAILURE_NONE;
+  }
+  self->done(self->done_context, batch, result);
+}
+
+static void fail_batch(postgres_backend *self, const char *reason) {
+  if (reason != self->reason) {
+    (void)snprintf(self->reason, sizeof self->reason, "%s", reason);
+  }
+  self->failure = EVENT_FAILURE_OTHER;
+  end_batch(self, EVENT_BATCH_FAILED);
+}
+
+static void start_batch(postgres_backend *self) {
+  begin_flight(self, FLIGHT_BATCH);
+  if (!postgres_send_writes(self)) {
+    self->flight = FLIGHT_NONE;
+    fail_batch(self, "out of memory");
+    return;
+  }
+  if (self->batch->leases > 0 || self->write.is_sent) {
+    postgres_send_leases(self);
+  } else {
+    self->flight = FLIGHT_NONE;
+    end_batch(self, EVENT_BATCH_COMMITTED);
+  }
+}
+
+void postgres_submit(postgres_backend *self, event_batch *batch, event_batch_done *done,
+                     void *context) {
+  self->batch = batch;
+  self->done = done;
+  self->done_context = context;
+  if (!is_up(self)) {
+    postgres_connect(self);
+    fail_batch(self, self->reason);
+  } else if (self->flight == FLIGHT_NONE) {
+    start_batch(self);
+  }
+}
+
+static void start_upkeep(postgres_backend *self) {
+  self->upkeep_at = clock_steady_ms() + UPKEEP_MS;
+  begin_flight(self, FLIGHT_UPKEEP);
+  postgres_send_upkeep(self);
+}
+
+/* ---- Their ends ---- */
+
+static void start_again(postgres_backend *self) {
+  link_close(&self->link);
+  self->flight = FLIGHT_NONE;
+  self->connect_at = 0;
+  postgres_connect(self);
+}
+
+static void reject_writes(postgres_backend *self) {
+  const server_failure failure = self->write.failure;
+  if (is_transient(&failure)) {
+    record_failure(self, &failure);
+    end_batch(self, EVENT_BATCH_LOCKED);
+    return;
+  }
+  record_failure(self, &failure);
+  end_batch(self, EVENT_BATCH_FAILED);
+}
+
+static void end_batch_flight(postgres_backend *self) {
+  const server_failure leasing = self->lease.failure;
+  if (is_expired(&self->write.failure) || (is_expired(&leasing) && !self->write.is_sent)) {
+    postgres_log(self, true,
+                 "the leases of this process have expired: other processes run its "
+                 "events");
+    postgres_abandon_writes(self);
+    postgres_forget_leases(self);
+    start_again(self); /* and then this batch */
+    return;
+  }
+  if (self->write.is_sent && !self->write.is_committed) {
+    reject_writes(self);
+    return;
+  }
+  postgres_end_writes(self);
+  bool is_conflict = has_code(&leasing, "23505") || is_transient(&leasing) || is_expired(&leasing);
+  if (leasing.code[0] != '\0' && !is_conflict && !self->write.is_sent) {
+    record_failure(self, &leasing);
+    end_batch(self, EVENT_BATCH_FAILED);
+    return;
+  }
+  postgres_end_leases(self);
+  end_batch(self, EVENT_BATCH_COMMITTED);
+}
+
+static void end_upkeep(postgres_backend *self) {
+  if (is_expired(&self->flight_failure)) {
+    postgres_log(self, true,
+                 "the leases of this process have expired: other processes run its "
+                 "events");
+    start_again(self);
+  } else if (self->flight_failure.code[0] == '\0') {
+    self->failure = EVENT_FAILURE_NONE;
+  }
+}
+
+static bool is_to_be_cleaned(const postgres_backend *self) {
+  return self->write.failure.code[0] != '\0' || self->lease.failure.code[0] != '\0' ||
+         self->flight_failure.code[0] != '\0';
+}
+
+static void clean_up(postgres_backend *self) {
+  self->cleaned = self->flight;
+  self->flight = FLIGHT_CLEANUP;
+  link_send(&self->link, STATEMENT_ROLLBACK, NULL);
+  link_sync(&self->link);
+}
+
+static void on_idle(void *context) {
+  postgres_backend *self = context;
+  if (self->flight != FLIGHT_CLEANUP && is_to_be_cleaned(self)) {
+    clean_up(self);
+    return;
+  }
+  flight_kind kind = self->flight == FLIGHT_CLEANUP ? self->cleaned : self->flight;
+  self->flight = FLIGHT_NONE;
+  if (kind == FLIGHT_UPKEEP) {
+    end_upkeep(self);
+  } else if (kind == FLIGHT_BATCH && clock_steady_ms() >= self->upkeep_at &&
+             !is_to_be_cleaned(self)) {
+    start_upkeep(self); /* before the next batch, which the end of this one brings */
+    end_batch_flight(self);
+  } else if (kind == FLIGHT_BATCH) {
+    end_batch_flight(self);
+  } else if (kind == FLIGHT_RESOLVE) {
+    postgres_end_writes(self);
+    self->batch->next_due = self->batch->now;
+    end_batch(self, EVENT_BATCH_COMMITTED);
+  }
+  if (self->flight == FLIGHT_NONE && self->batch != NULL && is_up(self)) {
+    start_batch(self); /* that was submitted during the upkeep */
+  }
+}
+
+static void on_result(void *context, statement_id id, const PGresult *result) {
+  postgres_backend *self = context;
+  if (self->flight == FLIGHT_UPKEEP) {
+    postgres_take_upkeep(self, id, result);
+  } else if (self->flight == FLIGHT_RESOLVE ||
+             (self->flight == FLIGHT_BATCH && self->write.is_sent && !self->write.is_ended)) {
+    int64_t began = self->flight_since;
+    postgres_take_write(self, id, result);
+    if (id == STATEMENT_SYNC && self->write.is_committed && self->flight == FLIGHT_BATCH) {
+      metric_observe(METRIC_COMMIT, 0, (clock_steady_ms() - began) * 1000);
+    }
+  } else if (self->flight == FLIGHT_BATCH) {
+    postgres_take_lease(self, id, result);
+  }
+}
+
+static void on_notice(void *context) {
+  postgres_backend *self = context;
+  self->may_be_ready = true;
+}
+
+/* ---- Without a connection ---- */
+
+/* Whether nobody knows what has become of the puts and finishes that were sent. */
+static bool is_doubtful(const postgres_backend *self) {
+  bool has_failed = self->write.is_ended && !self->write.is_committed;
+  return self->flight == FLIGHT_RESOLVE ||
+         (self->flight == FLIGHT_BATCH && self->write.is_sent && !has_failed);
+}
+
+static void lose_batch(postgres_backend *self) {
+  if (self->flight == FLIGHT_BATCH && self->write.is_ended && self->write.is_committed) {
+    postgres_end_writes(self);
+    postgres_end_leases(self);
+    end_batch(self, EVENT_BATCH_COMMITTED);
+  } else if (is_doubtful(self)) {
+    int64_t now = clock_steady_ms();
+    self->is_in_doubt = true;
+    self->doubt_until = self->doubt_until > 0 ? self->doubt_until : now + DOUBT_MS;
+  } else if (!self->is_in_doubt) {
+    fail_batch(self, self->reason);
+  }
+}
+
+static void on_lost(void *context, const char *reason) {
+  postgres_backend *self = context;
+  (void)snprintf(self->reason, sizeof self->reason, "%s", reason);
+  self->failure = EVENT_FAILURE_OTHER;
+  self->connect_at = 0;
+  if (self->batch != NULL) {
+    lose_batch(self);
+  }
+  self->flight = FLIGHT_NONE;
+  if (!self->is_closing) {
+    postgres_connect(self);
+  }
+}
+
+const link_callbacks postgres_callbacks = {
+    .on_result = on_result, .on_idle = on_idle, .on_lost = on_lost, .on_notice = on_notice};
+
+void postgres_log_weakness(postgres_backend *self) {
+  if (self->opened.is_weak && !self->is_weak_logged) {
+    self->is_weak_logged = true;
+    postgres_log(self, true,
+                 "synchronous_commit is weaker than on, as the URL asks for: "
+                 "acknowledged events are lost if the server crashes");
+  }
+}
+
+/* Another host's number says nothing of ours: then nobody knows. */
+static void settle_doubt(postgres_backend *self, bool is_same_host) {
+  self->is_in_doubt = false;
+  self->doubt_until = 0;
+  if (is_same_host && self->opened.last_batch == self->number) {
+    begin_flight(self, FLIGHT_RESOLVE);
+    self->write.is_ended = false;
+    self->write.failure = (server_failure){.code = ""};
+    postgres_resolve_puts(self, self->opened.last_ids, self->opened.last_count);
+    postgres_send_resolution(self);
+  } else if (is_same_host) {
+    postgres_abandon_writes(self);
+    start_batch(self);
+  } else {
+    fail_batch(self, "the connection was lost during a commit");
+  }
+}
+
+void postgres_on_connected(postgres_backend *self, bool is_same_host) {
+  self->upkeep_at = 0;
+  postgres_log_weakness(self);
+  if (!is_same_host) {
+    self->held.count = 0;
+  }
+  if (self->batch != NULL && self->is_in_doubt) {
+    settle_doubt(self, is_same_host);
+  } else if (self->batch != NULL) {
+    start_batch(self);
+  } else {
+    start_upkeep(self);
+  }
+}
+
+static void repeat_finishes(postgres_backend *self) {
+  for (event_finish *f = self->batch->finishes; f != NULL; f = f->next) {
+    f->is_repeated = true;
+  }
+}
+
+/* Who waits does so for a few seconds only. */
+static void end_doubt(postgres_backend *self) {
+  repeat_finishes(self);
+  self->doubt_until = 0;
+  fail_batch(self, self->reason);
+}
+
+void postgres_on_unconnected(postgres_backend *self) {
+  if (self->batch != NULL && !self->is_in_doubt) {
+    fail_batch(self, self->reason);
+  }
+}
+
+void postgres_tick(uv_timer_t *handle) {
+  postgres_backend *self = handle->data;
+  int64_t now = clock_steady_ms();
+  if (self->batch != NULL && self->is_in_doubt && now >= self->doubt_until) {
+    end_doubt(self);
+  }
+  if (!is_up(self)) {
+    postgres_connect(self);
+  } else if (self->flight != FLIGHT_NONE && now - self->flight_since >= SILENCE_MS) {
+    link_close(&self->link);
+    on_lost(self, "the server has not responded for 10 seconds");
+  } else if (self->flight == FLIGHT_NONE && self->batch == NULL && now >= self->upkeep_at) {
+    start_upkeep(self);
+  }
+}

@@ -1,0 +1,183 @@
+/* What the files share that carry out batches at PostgreSQL. */
+#ifndef PALENCA_HOST_STORE_POSTGRES_INTERNAL_H
+#define PALENCA_HOST_STORE_POSTGRES_INTERNAL_H
+
+#include "link.h"
+#include "session.h"
+#include "store/backend/backend.h"
+#include "store/event_store.h"
+
+/* What is under way on the connection. */
+typedef enum {
+  FLIGHT_NONE,
+  FLIGHT_BATCH,   /* two transactions: what is put and finished, and what is leased */
+  FLIGHT_RESOLVE, /* of a batch that was committed when the connection was lost */
+  FLIGHT_UPKEEP,
+  FLIGHT_CLEANUP, /* the end of a failed transaction */
+} flight_kind;
+
+/* A failure that the server has reported. */
+typedef struct {
+  char code[6]; /* SQLSTATE; "": there was none */
+  char message[400];
+} server_failure;
+
+#define HASH_SIZE 32
+
+/* An event that is put; of several with the same body the first one is sent. */
+typedef struct put_entry {
+  put_request *put;
+  struct put_entry *first; /* with this body */
+  unsigned char hash[HASH_SIZE];
+} put_entry;
+
+/* The transaction of puts and finishes. */
+typedef struct {
+  bool is_sent, is_ended, is_committed;
+  server_failure failure;
+  put_entry *entries; /* in order of arrival */
+  size_t count;
+  put_entry **sent; /* to be stored unless they are duplicates */
+  size_t sent_count;
+  int64_t *matched; /* the ids of events that were finished */
+  size_t matched_count;
+  int64_t notices;
+  event_finish **joint; /* where the surplus is joined to the batch's finishes; NULL: it is not */
+} write_state;
+
+/* The transaction of leases. */
+typedef struct {
+  bool is_sent, is_committed;
+  server_failure failure;
+  size_t limit, granted;
+  event_grant *grants, **end;
+  bool has_received;
+  int64_t due_in; /* milliseconds; INT64_MAX: nothing waits */
+} lease_state;
+
+typedef struct {
+  int64_t unfinished, retries, dead, oldest;
+  bool is_new; /* since it was asked for */
+} stored_counts;
+
+typedef struct {
+  int64_t *ids;
+  size_t count, capacity;
+} id_set;
+
+typedef struct postgres_backend {
+  event_backend base; /* first */
+  const libpq *pq;
+  event_store_options options;
+  char *url;
+  uv_loop_t *loop;
+  uv_timer_t timer;
+  postgres_link link;
+  int64_t host, epoch, number; /* of the last batch */
+
+  /* Connecting, on a thread of libuv's; what it uses belongs to it meanwhile. */
+  uv_work_t work;
+  session_request request;
+  session opened;
+  host_error open_error;
+  bool is_connecting, is_closing;
+  int users;                   /* the timer, and who connects */
+  int64_t wait_ms, connect_at; /* on the monotonic clock */
+
+  flight_kind flight, cleaned; /* what the cleanup is of */
+  int64_t flight_since;
+  server_failure flight_failure; /* of upkeep */
+  event_batch *batch;            /* NULL: none was submitted */
+  event_batch_done *done;
+  void *done_context;
+  bool is_in_doubt; /* the connection was lost before it was known whether it was committed */
+  int64_t doubt_until;
+  write_state write;
+  lease_state lease;
+  values values;
+
+  event_timers timers;
+  concurrency_limits limits;
+  id_set held;           /* leased, and not finished */
+  event_finish *surplus; /* leased beyond a limit: to be released with the next finishes */
+  bool may_be_ready, has_waiting, retries_last;
+  stored_counts counts;
+  int64_t upkeep_at, count_at, expire_at, lease_after; /* on the monotonic clock */
+  bool was_expiry_full;
+
+  char reason[500];
+  event_failure failure; /* of the last batch, or upkeep */
+  bool is_weak_logged;
+} postgres_backend;
+
+bool id_set_add(id_set *set, int64_t id);
+void id_set_remove(id_set *set, int64_t id);
+
+/* Keeps a failure of the server, if it is the first one. */
+void postgres_note_failure(postgres_backend *self, server_failure *failure, const PGresult *result);
+bool postgres_is_ok(const postgres_backend *self, const PGresult *result);
+void postgres_log(const postgres_backend *self, bool is_error, const char *message);
+
+/* ---- write.c ---- */
+
+/* Sends the batch's puts and finishes as one transaction, if it has any. False: out of memory. */
+bool postgres_send_writes(postgres_backend *self);
+void postgres_take_write(postgres_backend *self, statement_id id, const PGresult *result);
+/* It is committed: the receipts are filled in, and what has ended is no longer leased. */
+void postgres_end_writes(postgres_backend *self);
+/* Of a committed batch whose results were lost: asks which of its puts were duplicates. */
+void postgres_send_resolution(postgres_backend *self);
+/* What the batch has put, as the server remembers it. */
+void postgres_resolve_puts(postgres_backend *self, const int64_t *ids, size_t count);
+/* It is not committed, and all is as before. */
+void postgres_abandon_writes(postgres_backend *self);
+void postgres_forget_writes(postgres_backend *self);
+
+/* ---- lease.c ---- */
+
+/* Sends a transaction that leases, and says what is due next. */
+void postgres_send_leases(postgres_backend *self);
+void postgres_take_lease(postgres_backend *self, statement_id id, const PGresult *result);
+/* It is committed: the batch gets its grants. Or it is not. */
+void postgres_end_leases(postgres_backend *self);
+void postgres_forget_leases(postgres_backend *self);
+
+/* ---- upkeep.c ---- */
+
+void postgres_send_upkeep(postgres_backend *self);
+void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresult *result);
+
+/* ---- connecting.c ---- */
+
+/* Begins to connect, or to try so again in time. */
+void postgres_connect(postgres_backend *self);
+/* What the server is told that is leased to this process. False: out of memory. */
+bool postgres_write_request(postgres_backend *self);
+/* Uses what was opened. False: the loop has no room for it. */
+bool postgres_use_session(postgres_backend *self);
+
+/* ---- flight.c ---- */
+
+#define POSTGRES_TICK_MS 100
+
+/* Keeps a failure of the server, if it is the first one. */
+void postgres_note_failure(postgres_backend *self, server_failure *failure, const PGresult *result);
+bool postgres_is_ok(const postgres_backend *self, const PGresult *result);
+void postgres_log(const postgres_backend *self, bool is_error, const char *message);
+
+extern const link_callbacks postgres_callbacks;
+void postgres_submit(postgres_backend *self, event_batch *batch, event_batch_done *done,
+                     void *context);
+/* So often: what is due, and what has taken too long. */
+void postgres_tick(uv_timer_t *timer);
+void postgres_log_weakness(postgres_backend *self);
+/* There is a connection again, of the same host or of another one; or there is none yet. */
+void postgres_on_connected(postgres_backend *self, bool is_same_host);
+void postgres_on_unconnected(postgres_backend *self);
+
+/* ---- backend.c ---- */
+
+/* One of those who use it does no longer; the last one frees it. */
+void postgres_release(postgres_backend *self);
+
+#endif

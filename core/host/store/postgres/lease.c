@@ -1,0 +1,327 @@
+/* Leases events and timers in one transaction at PostgreSQL. */
+#include "internal.h"
+
+#include "clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Until the next try, of what is due and could not be leased: others have it, or a limit has. */
+#define DUE_AGAIN_MS 50
+/* After one in which two processes wanted events of the same account. */
+#define CONFLICT_MS 20
+
+#define PATTERN_MAX 512
+
+/* ---- Limits ---- */
+
+static int64_t places_left(const concurrency_limit *limit) {
+  return limit->used < limit->limit ? (int64_t)(limit->limit - limit->used) : 0;
+}
+
+static bool is_pattern(const concurrency_limit *limit) {
+  return limit->pattern != NULL && limit->limit > 0 && strcmp(limit->pattern, "*") != 0;
+}
+
+/* As LIKE takes it: of a family the star at its end is a percent sign. */
+static void write_pattern(const char *pattern, char to[PATTERN_MAX]) {
+  size_t size = strlen(pattern), used = 0;
+  bool is_family = size > 2 && strcmp(pattern + size - 2, ".*") == 0;
+  for (size_t i = 0; i < size - is_family && used + 3 < PATTERN_MAX; i++) {
+    if (strchr("\\%_", pattern[i]) != NULL) {
+      to[used++] = '\\';
+    }
+    to[used++] = pattern[i];
+  }
+  if (is_family) {
+    to[used++] = '%';
+  }
+  to[used] = '\0';
+}
+
+static void add_patterns(postgres_backend *self, bool only_exhausted) {
+  char text[PATTERN_MAX];
+  values_begin_array(&self->values, VALUES_TEXT);
+  for (int i = 0; i < self->limits.count; i++) {
+    const concurrency_limit *limit = &self->limits.list[i];
+    if (is_pattern(limit) && (!only_exhausted || places_left(limit) == 0)) {
+      write_pattern(limit->pattern, text);
+      values_add_text_element(&self->values, text);
+    }
+  }
+}
+
+static void add_places(postgres_backend *self, size_t max) {
+  values_begin_array(&self->values, VALUES_INTEGER);
+  for (int i = 0; i < self->limits.count; i++) {
+    if (is_pattern(&self->limits.list[i])) {
+      values_add_integer_element(&self->values, places_left(&self->limits.list[i]));
+    }
+  }
+  values_add_integer_element(&self->values, (int64_t)max);
+}
+
+static size_t max_leases(const postgres_backend *self) {
+  size_t max = self->batch->leases;
+  for (int i = 0; i < self->limits.count; i++) {
+    const concurrency_limit *limit = &self->limits.list[i];
+    bool is_of_all = limit->pattern != NULL && limit->limit > 0 && !is_pattern(limit);
+    if (is_of_all && (size_t)places_left(limit) < max) {
+      max = (size_t)places_left(limit);
+    }
+  }
+  return max;
+}
+
+/* ---- Timers ---- */
+
+static void add_timer_names(postgres_backend *self, bool with_running) {
+  values_begin_array(&self->values, VALUES_TEXT);
+  for (const event_timer *timer = self->timers.first; timer != NULL; timer = timer->next) {
+    if (timer->is_registered && (with_running || !timer->is_running)) {
+      values_add_text_element(&self->values, timer->name);
+    }
+  }
+}
+
+static void send_timers(postgres_backend *self, size_t max) {
+  if (self->timers.first == NULL) {
+    return;
+  }
+  if (self->timers.is_stale) {
+    add_timer_names(self, true);
+    values_begin_array(&self->values, VALUES_INTEGER);
+    for (const event_timer *timer = self->timers.first; timer != NULL; timer = timer->next) {
+      if (timer->is_registered) {
+        values_add_integer_element(&self->values, timer->interval);
+      }
+    }
+    link_send(&self->link, STATEMENT_TIMER_STORE, &self->values);
+  }
+  values_add_integer(&self->values, self->host);
+  add_timer_names(self, false);
+  values_add_integer(&self->values, (int64_t)max);
+  link_send(&self->link, STATEMENT_TIMER_LEASE, &self->values);
+}
+
+/* ---- The transaction ---- */
+
+static void send_lease(postgres_backend *self, size_t max) {
+  values *to = &self->values;
+  values_add_integer(to, self->host);
+  values_add_integer(to, (int64_t)max);
+  add_patterns(self, false);
+  values_add_text_element(to, "%"); /* all others */
+  add_places(self, max);
+  add_patterns(self, true);
+  self->retries_last = !self->retries_last;
+  values_add_integer(to, self->retries_last ? -1 : 1);
+  link_send(&self->link, STATEMENT_LEASE, to);
+}
+
+/* What is finished in the transaction before this one has its places left already. */
+static void count_finished(postgres_backend *self,
+                           void (*count)(concurrency_limits *limits, concurrency_limit_set set)) {
+  for (const event_finish *f = self->batch->finishes; f != NULL; f = f->next) {
+    count(&self->limits, f->limits);
+  }
+}
+
+void postgres_send_leases(postgres_backend *self) {
+  lease_state *lease = &self->lease;
+  postgres_forget_leases(self);
+  count_finished(self, concurrency_release);
+  *lease = (lease_state){.is_sent = true, .end = &lease->grants, .due_in = INT64_MAX};
+  lease->limit = max_leases(self);
+  link_send(&self->link, STATEMENT_BEGIN, NULL);
+  values_add_integer(&self->values, self->host);
+  values_add_integer(&self->values, self->epoch);
+  link_send(&self->link, STATEMENT_BEGIN_LEASE, &self->values);
+  if (lease->limit > 0) {
+    send_timers(self, lease->limit);
+    send_lease(self, lease->limit);
+  }
+  add_timer_names(self, false);
+  link_send(&self->link, STATEMENT_LOOK, &self->values);
+  if (self->write.is_sent) {
+    link_send(&self->link, STATEMENT_NOTIFY, NULL);
+  }
+  link_send(&self->link, STATEMENT_COMMIT, NULL);
+  link_sync(&self->link);
+  count_finished(self, concurrency_take);
+}
+
+/* ---- Its result ---- */
+
+static void append(postgres_backend *self, event_grant *grant) {
+  lease_state *lease = &self->lease;
+  if (grant == NULL) { /* the next connection releases what is not known here */
+    self->link.is_lost = true;
+    return;
+  }
+  grant->finish->owner = self->host;
+  *lease->end = grant;
+  lease->end = &grant->next;
+  lease->granted++;
+}
+
+static void take_events(postgres_backend *self, const PGresult *rows) {
+  enum {
+    ID,
+    ATTEMPTS,
+    REPLAYS,
+    RECEIVED_AT,
+    BODY,
+    ACTION,
+    TRACEPARENT,
+    REQUEST_ID
+  };
+  const libpq *pq = self->pq;
+  for (int i = 0; i < pq->ntuples(rows); i++) {
+    event_grant *grant = event_grant_new(&(event_grant_source){
+        .id = values_integer(pq, rows, i, ID),
+        .action = pq->getvalue(rows, i, ACTION),
+        .trace = {values_text(pq, rows, i, TRACEPARENT), values_text(pq, rows, i, REQUEST_ID)},
+        .body = values_text(pq, rows, i, BODY),
+        .body_size = (size_t)pq->getlength(rows, i, BODY)});
+    if (grant != NULL) {
+      grant->is_lost = values_text(pq, rows, i, BODY) == NULL;
+      grant->lease.attempt = grant->finish->attempt = (int)values_integer(pq, rows, i, ATTEMPTS);
+      grant->lease.replay = grant->finish->replay = (int)values_integer(pq, rows, i, REPLAYS);
+      grant->lease.received_at = values_integer(pq, rows, i, RECEIVED_AT);
+    }
+    append(self, grant);
+  }
+}
+
+static void take_timers(postgres_backend *self, const PGresult *rows) {
+  for (int i = 0; i < self->pq->ntuples(rows); i++) {
+    const char *name = self->pq->getvalue(rows, i, 0);
+    const event_timer *timer = self->timers.first;
+    while (timer != NULL && strcmp(timer->name, name) != 0) {
+      timer = timer->next;
+    }
+    if (timer != NULL) {
+      append(self, event_grant_new(&(event_grant_source){.id = -timer->id,
+                                                         .action = "",
+                                                         .body = timer->name,
+                                                         .body_size = strlen(timer->name)}));
+    }
+  }
+}
+
+static void take_look(postgres_backend *self, const PGresult *rows) {
+  lease_state *lease = &self->lease;
+  if (self->pq->ntuples(rows) == 1) {
+    bool is_any_due = !self->pq->getisnull(rows, 0, 0);
+    lease->due_in = is_any_due ? values_integer(self->pq, rows, 0, 0) : INT64_MAX;
+    lease->has_received = values_integer(self->pq, rows, 0, 1) != 0;
+  }
+}
+
+void postgres_take_lease(postgres_backend *self, statement_id id, const PGresult *result) {
+  if (id == STATEMENT_SYNC) {
+    return;
+  }
+  if (!postgres_is_ok(self, result)) {
+    postgres_note_failure(self, &self->lease.failure, result);
+    return;
+  }
+  switch (id) {
+  case STATEMENT_TIMER_LEASE:
+    take_timers(self, result);
+    break;
+  case STATEMENT_LEASE:
+    take_events(self, result);
+    break;
+  case STATEMENT_LOOK:
+    take_look(self, result);
+    break;
+  case STATEMENT_COMMIT:
+    self->lease.is_committed = true;
+    break;
+  default:
+    break;
+  }
+}
+
+void postgres_forget_leases(postgres_backend *self) {
+  event_grants_free(self->lease.grants, true);
+  self->lease = (lease_state){.is_sent = false};
+}
+
+/* ---- After its commit ---- */
+
+static void start_timer(postgres_backend *self, int64_t id) {
+  for (event_timer *timer = self->timers.first; timer != NULL; timer = timer->next) {
+    timer->is_running = timer->is_running || timer->id == id;
+  }
+}
+
+/* Of an event under two limits only one was counted by the server. False: it is too many. */
+static bool hold(postgres_backend *self, event_grant *grant) {
+  event_finish *finish = grant->finish;
+  if (finish->id < 0) {
+    start_timer(self, -finish->id);
+    return true;
+  }
+  if (!id_set_add(&self->held, finish->id)) {
+    self->link.is_lost = true; /* as without memory for the grant */
+  }
+  concurrency_limit_set limits = concurrency_of(&self->limits, finish->action);
+  if (concurrency_find_exhausted(&self->limits, limits) >= 0) {
+    return false;
+  }
+  finish->limits = limits;
+  concurrency_take(&self->limits, limits);
+  return true;
+}
+
+static void release(postgres_backend *self, event_grant *grant) {
+  grant->finish->kind = EVENT_OUTCOME_RELEASED;
+  grant->finish->next = self->surplus;
+  self->surplus = grant->finish;
+  free(grant);
+}
+
+static void hand_over(postgres_backend *self) {
+  event_grant **end = &self->batch->grants, *next;
+  for (event_grant *grant = self->lease.grants; grant != NULL; grant = next) {
+    next = grant->next;
+    grant->next = NULL;
+    if (hold(self, grant)) {
+      *end = grant;
+      end = &grant->next;
+    } else {
+      release(self, grant);
+    }
+  }
+  self->lease.grants = NULL;
+}
+
+static void plan_next(postgres_backend *self) {
+  const lease_state *lease = &self->lease;
+  bool was_full = lease->granted >= lease->limit;
+  int64_t due_in = lease->due_in;
+  if (lease->limit > 0) {
+    self->may_be_ready = was_full && lease->has_received;
+    due_in = due_in <= 0 && !was_full ? DUE_AGAIN_MS : due_in;
+  }
+  self->has_waiting = lease->has_received;
+  self->batch->next_due = due_in == INT64_MAX ? INT64_MAX : clock_unix_ms() + due_in;
+}
+
+void postgres_end_leases(postgres_backend *self) {
+  if (self->lease.is_committed) {
+    if (self->lease.limit > 0) {
+      self->timers.is_stale = false;
+    }
+    plan_next(self);
+    hand_over(self);
+  } else if (self->lease.is_sent) {
+    self->may_be_ready = true;
+    self->lease_after = clock_steady_ms() + CONFLICT_MS;
+    self->batch->next_due = clock_unix_ms() + CONFLICT_MS;
+  }
+  postgres_forget_leases(self);
+}

@@ -1,0 +1,200 @@
+/* The statements of the event store at PostgreSQL. Times are the server's. */
+#include "statements.h"
+
+#include <stddef.h>
+
+/* Of the bodies that were received within the window, a row each: who inserts the same one at the
+ * same time waits for the other's commit. Ids are those of the order in which they have come, and
+ * all insert hashes in the same order, so that nobody waits in a circle. */
+#define PUT_INPUT                                                                                  \
+  "WITH input AS MATERIALIZED (SELECT nextval('palenca.event_ids') AS id, t.* FROM"                \
+  " (SELECT * FROM unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::bigint[],"         \
+  " $7::text[], $8::text[]) WITH ORDINALITY AS u(hash, action, account_id, body, received_at,"     \
+  " traceparent, request_id, n) ORDER BY n) AS t)"
+#define PUT_ROWS                                                                                   \
+  ", e AS (INSERT INTO palenca.events (id, action, account_id, state, attempts, replays,"          \
+  " received_at) SELECT id, action, account_id, 0, 0, 0, received_at FROM stored ORDER BY id)"     \
+  ", b AS (INSERT INTO palenca.bodies (id, hash, body)"                                            \
+  " SELECT id, hash, body FROM stored ORDER BY id)"                                                \
+  ", t AS (INSERT INTO palenca.traces (id, traceparent, request_id)"                               \
+  " SELECT id, traceparent, request_id FROM stored"                                                \
+  " WHERE traceparent IS NOT NULL OR request_id IS NOT NULL)"                                      \
+  ", h AS (UPDATE palenca.hosts SET batch_ids = (SELECT array_agg(id ORDER BY n) FROM stored)"     \
+  " WHERE id = $1::bigint)"                                                                        \
+  " SELECT n, id FROM stored"
+
+/* An account is free for an event if none of its events is running or waits for a retry, and none
+ * that has come before waits. */
+#define ACCOUNT_IS_FREE                                                                            \
+  " AND NOT EXISTS (SELECT FROM palenca.events AS o WHERE o.account_id = e.account_id"             \
+  " AND o.state < 3 AND (o.state > 0 OR o.id < e.id))"
+
+#define COUNT_MAX "50000"
+
+static const struct {
+  const char *name, *text;
+} statements[STATEMENTS] = {
+    [STATEMENT_BEGIN] = {"begin", "BEGIN"},
+    [STATEMENT_COMMIT] = {"commit", "COMMIT"},
+    [STATEMENT_ROLLBACK] = {"rollback", "ROLLBACK"},
+    [STATEMENT_BEGIN_BATCH] = {"begin_batch", "SELECT palenca.begin_batch($1, $2, $3, $4)"},
+    [STATEMENT_PUT] = {"put", PUT_INPUT
+                       ", fresh AS (INSERT INTO palenca.receipts AS r (hash, event, received_at)"
+                       " SELECT hash, id, now() FROM input ORDER BY hash"
+                       " ON CONFLICT (hash) DO UPDATE SET event = excluded.event,"
+                       " received_at = excluded.received_at WHERE r.received_at"
+                       " <= excluded.received_at - $9::bigint * interval '1 millisecond'"
+                       " RETURNING event)"
+                       ", stored AS MATERIALIZED (SELECT * FROM input"
+                       " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
+    [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT ", stored AS MATERIALIZED (SELECT * FROM input"
+                                                " WHERE $9::bigint = 0)" PUT_ROWS},
+    /* In a statement of its own, which sees what others have committed since. */
+    [STATEMENT_FIND] = {"find", "SELECT n, r.event FROM unnest($1::bytea[]) WITH ORDINALITY"
+                                " AS u(hash, n) JOIN palenca.receipts AS r USING (hash)"},
+    /* Only of the lease that is ended: it may have expired since, and be another's. */
+    [STATEMENT_FINISH] =
+        {"finish", "UPDATE palenca.events AS e SET owner = NULL,"
+                   " state = CASE f.kind WHEN 0 THEN 3 WHEN 1 THEN 2 WHEN 2 THEN 4 ELSE 0 END,"
+                   " attempts = e.attempts - (f.kind = 3)::integer,"
+                   " due_at = CASE WHEN f.kind = 1"
+                   " THEN now() + f.delay * interval '1 millisecond' END,"
+                   " finished_at = CASE WHEN f.kind IN (0, 2) THEN now() END,"
+                   " error = CASE WHEN f.kind = 1 THEN f.error ELSE coalesce(f.error, e.error) END"
+                   " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[],"
+                   " $5::text[], $6::bigint[], $7::bigint[])"
+                   " AS f(id, owner, kind, delay, error, attempt, replay)"
+                   " WHERE e.id = f.id AND e.state = 1 AND e.owner = f.owner"
+                   " AND e.attempts = f.attempt AND e.replays = f.replay RETURNING e.id"},
+    /* Of those that were ended so by this very transaction. */
+    [STATEMENT_NOTICE] =
+        {"notice", "WITH input AS MATERIALIZED (SELECT nextval('palenca.event_ids') AS id, n.body"
+                   " FROM unnest($1::bigint[], $2::bytea[]) AS n(event, body)"
+                   " JOIN palenca.events AS e ON e.id = n.event"
+                   " WHERE e.state = 4 AND e.finished_at = now())"
+                   ", b AS (INSERT INTO palenca.bodies (id, body) SELECT id, body FROM input)"
+                   " INSERT INTO palenca.events (id, action, state, attempts, replays, received_at)"
+                   " SELECT id, 'palenca.dead', 0, 0, 0, $3::bigint FROM input"},
+    [STATEMENT_TIMER_END] = {"timer_end",
+                             "UPDATE palenca.timers AS t SET owner = NULL,"
+                             " due_at = CASE WHEN f.has_started = 1 THEN t.due_at ELSE now() END"
+                             " FROM unnest($1::text[], $2::bigint[], $3::bigint[])"
+                             " AS f(name, owner, has_started)"
+                             " WHERE t.name = f.name AND t.owner = f.owner"},
+    [STATEMENT_BEGIN_LEASE] = {"begin_lease", "SELECT palenca.begin_lease($1, $2)"},
+    /* What is due already stays due, whatever its interval is from now on. Those that no script has
+     * any more go after a day. */
+    [STATEMENT_TIMER_STORE] =
+        {"timer_store", "WITH gone AS (DELETE FROM palenca.timers WHERE owner IS NULL"
+                        " AND name <> ALL ($1::text[]) AND used_at < now() - interval '1 day'"
+                        " - interval_ms * interval '1 millisecond')"
+                        " INSERT INTO palenca.timers AS t"
+                        " SELECT name, ms, now() + ms * interval '1 millisecond', now(), NULL"
+                        " FROM unnest($1::text[], $2::bigint[]) AS f(name, ms) ORDER BY name"
+                        " ON CONFLICT (name) DO UPDATE SET used_at = now(),"
+                        " interval_ms = excluded.interval_ms,"
+                        " due_at = CASE WHEN t.due_at <= now() THEN t.due_at"
+                        " ELSE least(t.due_at + (excluded.interval_ms - t.interval_ms)"
+                        " * interval '1 millisecond', excluded.due_at) END"},
+    [STATEMENT_TIMER_LEASE] =
+        {"timer_lease", "UPDATE palenca.timers SET owner = $1::bigint, used_at = now(),"
+                        " due_at = now() + interval_ms * interval '1 millisecond'"
+                        " WHERE name IN (SELECT name FROM palenca.timers"
+                        " WHERE name = ANY ($2::text[]) AND owner IS NULL AND due_at <= now()"
+                        " ORDER BY due_at LIMIT $3::bigint FOR UPDATE SKIP LOCKED) RETURNING name"},
+    /* $3: the patterns of limits, each with the places that are left under it, and '%' at the end;
+     * an event counts under the first that it matches. */
+    [STATEMENT_LEASE] =
+        {"lease",
+         "WITH due AS MATERIALIZED (SELECT id FROM palenca.events"
+         " WHERE state = 2 AND due_at <= now() AND NOT action LIKE ANY ($5::text[])"
+         " ORDER BY due_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
+         ", received AS MATERIALIZED (SELECT c.id"
+         " FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS g(pattern, free, place)"
+         " CROSS JOIN LATERAL (SELECT e.id FROM palenca.events AS e"
+         " WHERE e.state = 0 AND e.action LIKE g.pattern"
+         " AND NOT e.action LIKE ANY (($3::text[])[1:g.place - 1])" ACCOUNT_IS_FREE
+         " ORDER BY e.id LIMIT g.free FOR UPDATE SKIP LOCKED) AS c)"
+         ", chosen AS MATERIALIZED (SELECT id FROM (SELECT id, 1 AS kind FROM due"
+         " UNION ALL SELECT id, 2 FROM received) AS u"
+         " ORDER BY kind * $6::bigint, id LIMIT $2::bigint)"
+         ", leased AS (UPDATE palenca.events AS e SET state = 1,"
+         " attempts = e.attempts + 1, due_at = NULL, owner = $1::bigint"
+         " FROM chosen WHERE e.id = chosen.id"
+         " RETURNING e.id, e.attempts, e.replays, e.received_at, e.action)"
+         " SELECT id, attempts, replays, received_at, body, action, traceparent,"
+         " request_id FROM leased LEFT JOIN palenca.bodies USING (id)"
+         " LEFT JOIN palenca.traces USING (id) ORDER BY id"},
+    [STATEMENT_LOOK] = {"look",
+                        "SELECT (extract(epoch FROM least((SELECT min(due_at) FROM palenca.events"
+                        " WHERE state = 2), (SELECT min(due_at) FROM palenca.timers"
+                        " WHERE name = ANY ($1::text[]) AND owner IS NULL)) - clock_timestamp())"
+                        " * 1000)::bigint,"
+                        " EXISTS (SELECT FROM palenca.events WHERE state = 0)"},
+    [STATEMENT_NOTIFY] = {"notify", "SELECT pg_notify('palenca', '')"
+                                    " WHERE EXISTS (SELECT FROM palenca.events WHERE state = 0)"},
+    [STATEMENT_KEEP] = {"keep", "UPDATE palenca.hosts SET expires_at = clock_timestamp()"
+                                " + $3::bigint * interval '1 millisecond'"
+                                " WHERE id = $1::bigint AND epoch = $2::bigint AND NOT is_dead"
+                                " RETURNING id"},
+    [STATEMENT_BURY] = {"bury", "UPDATE palenca.hosts SET is_dead = true WHERE id IN"
+                                " (SELECT id FROM palenca.hosts WHERE NOT is_dead"
+                                " AND expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)"},
+    [STATEMENT_FREE_EVENTS] =
+        {"free_events", "UPDATE palenca.events SET state = 0, owner = NULL,"
+                        " error = 'the process died during attempt ' || attempts"
+                        " WHERE id IN (SELECT id FROM palenca.events AS e"
+                        " WHERE state = 1 AND NOT EXISTS (SELECT FROM palenca.hosts AS h"
+                        " WHERE h.id = e.owner AND NOT h.is_dead) FOR UPDATE OF e SKIP LOCKED)"},
+    [STATEMENT_FREE_TIMERS] =
+        {"free_timers", "UPDATE palenca.timers SET owner = NULL"
+                        " WHERE name IN (SELECT name FROM palenca.timers AS t"
+                        " WHERE owner IS NOT NULL AND NOT EXISTS (SELECT FROM palenca.hosts AS h"
+                        " WHERE h.id = t.owner AND NOT h.is_dead) FOR UPDATE OF t SKIP LOCKED)"},
+    [STATEMENT_DROP_HOSTS] = {"drop_hosts", "DELETE FROM palenca.hosts WHERE is_dead"
+                                            " AND expires_at < now() - interval '1 day'"},
+    /* Up to a number exactly, beyond that as the last ANALYZE has seen it: it must not take long.
+     */
+    [STATEMENT_COUNT] = {"count",
+                         "SELECT c.unfinished, c.retries, c.dead, coalesce(c.oldest, 0),"
+                         " CASE WHEN c.unfinished < " COUNT_MAX " THEN 0 ELSE"
+                         " (SELECT reltuples::bigint FROM pg_class"
+                         " WHERE oid = 'palenca.events_order'::regclass) END FROM (SELECT"
+                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state < 3"
+                         " LIMIT " COUNT_MAX ") AS a) AS unfinished,"
+                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 2"
+                         " LIMIT " COUNT_MAX ") AS a) AS retries,"
+                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 4"
+                         " LIMIT " COUNT_MAX ") AS a) AS dead,"
+                         " least((SELECT received_at FROM palenca.events WHERE state = 0"
+                         " ORDER BY id LIMIT 1), (SELECT min(received_at) FROM palenca.events"
+                         " WHERE state = 1), (SELECT min(received_at) FROM (SELECT received_at"
+                         " FROM palenca.events WHERE state = 2 ORDER BY due_at LIMIT 200) AS a))"
+                         " AS oldest) AS c"},
+    [STATEMENT_EXPIRE] = {"expire",
+                          "WITH old AS MATERIALIZED (SELECT id FROM palenca.events WHERE state = 3"
+                          " AND finished_at < now() - $1::bigint * interval '1 millisecond'"
+                          " ORDER BY finished_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
+                          ", e AS (DELETE FROM palenca.events USING old WHERE events.id = old.id)"
+                          ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
+                          ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
+                          " RETURNING bodies.id, bodies.hash)"
+                          ", r AS (DELETE FROM palenca.receipts USING b"
+                          " WHERE receipts.hash = b.hash AND receipts.event = b.id)"
+                          " SELECT count(*) FROM old"},
+    [STATEMENT_LEAVE] = {"leave", "UPDATE palenca.hosts SET is_dead = true WHERE id = $1::bigint"},
+};
+
+const char *statement_name(statement_id id) {
+  return statements[id].name;
+}
+
+bool statements_prepare(const libpq *pq, PGconn *connection) {
+  bool ok = true;
+  for (int i = 0; i < STATEMENTS && ok; i++) {
+    PGresult *result = pq->prepare(connection, statements[i].name, statements[i].text, 0, NULL);
+    ok = pq->resultStatus(result) == PGRES_COMMAND_OK;
+    pq->clear(result);
+  }
+  return ok;
+}

@@ -1,0 +1,46 @@
+/* What the event store does in its transactions at PostgreSQL, as prepared statements. */
+#ifndef PALENCA_HOST_STORE_POSTGRES_STATEMENTS_H
+#define PALENCA_HOST_STORE_POSTGRES_STATEMENTS_H
+
+#include "libpq.h"
+
+#include <stdbool.h>
+
+typedef enum {
+  STATEMENT_BEGIN,
+  STATEMENT_COMMIT,
+  STATEMENT_ROLLBACK,
+  /* puts and finishes */
+  STATEMENT_BEGIN_BATCH,
+  STATEMENT_PUT,
+  STATEMENT_PUT_ALL, /* without a dedup window */
+  STATEMENT_FIND,
+  STATEMENT_FINISH,
+  STATEMENT_NOTICE,
+  STATEMENT_TIMER_END,
+  /* leases */
+  STATEMENT_BEGIN_LEASE,
+  STATEMENT_TIMER_STORE,
+  STATEMENT_TIMER_LEASE,
+  STATEMENT_LEASE,
+  STATEMENT_LOOK,
+  STATEMENT_NOTIFY,
+  /* now and then */
+  STATEMENT_KEEP,
+  STATEMENT_BURY,
+  STATEMENT_FREE_EVENTS,
+  STATEMENT_FREE_TIMERS,
+  STATEMENT_DROP_HOSTS,
+  STATEMENT_COUNT,
+  STATEMENT_EXPIRE,
+  STATEMENT_LEAVE, /* at the end */
+  STATEMENTS,
+  STATEMENT_SYNC = STATEMENTS, /* none: the end of a transaction on the wire */
+} statement_id;
+
+const char *statement_name(statement_id id);
+
+/* Prepares all of them. Blocks. */
+bool statements_prepare(const libpq *pq, PGconn *connection);
+
+#endif

@@ -1,0 +1,73 @@
+/* What a process does at PostgreSQL once a second: it says that it is alive, takes the leases of
+ * those that are not, counts, and deletes what has expired. */
+#include "internal.h"
+
+#include "clock.h"
+
+#include <stdlib.h>
+
+#define COUNT_MS 1000
+#define EXPIRE_MS 1000
+#define EXPIRE_MAX 1000
+
+static void send_reports(postgres_backend *self, int64_t now) {
+  if (now >= self->count_at) {
+    self->count_at = now + COUNT_MS;
+    link_send(&self->link, STATEMENT_COUNT, NULL);
+  }
+  if (self->options.retention > 0 && (self->was_expiry_full || now >= self->expire_at)) {
+    self->expire_at = now + EXPIRE_MS;
+    values_add_integer(&self->values, self->options.retention);
+    values_add_integer(&self->values, EXPIRE_MAX);
+    link_send(&self->link, STATEMENT_EXPIRE, &self->values);
+  }
+}
+
+void postgres_send_upkeep(postgres_backend *self) {
+  link_send(&self->link, STATEMENT_BEGIN, NULL);
+  values_add_integer(&self->values, self->host);
+  values_add_integer(&self->values, self->epoch);
+  link_send(&self->link, STATEMENT_BEGIN_LEASE, &self->values);
+  values_add_integer(&self->values, self->host);
+  values_add_integer(&self->values, self->epoch);
+  values_add_integer(&self->values, self->request.lease_ms);
+  link_send(&self->link, STATEMENT_KEEP, &self->values);
+  link_send(&self->link, STATEMENT_BURY, NULL);
+  link_send(&self->link, STATEMENT_FREE_EVENTS, NULL);
+  link_send(&self->link, STATEMENT_FREE_TIMERS, NULL);
+  link_send(&self->link, STATEMENT_DROP_HOSTS, NULL);
+  send_reports(self, clock_steady_ms());
+  link_send(&self->link, STATEMENT_COMMIT, NULL);
+  link_sync(&self->link);
+}
+
+static void take_counts(postgres_backend *self, const PGresult *row) {
+  const libpq *pq = self->pq;
+  if (pq->ntuples(row) != 1) {
+    return;
+  }
+  int64_t estimate = values_integer(pq, row, 0, 4);
+  self->counts = (stored_counts){.unfinished = values_integer(pq, row, 0, 0),
+                                 .retries = values_integer(pq, row, 0, 1),
+                                 .dead = values_integer(pq, row, 0, 2),
+                                 .oldest = values_integer(pq, row, 0, 3),
+                                 .is_new = true};
+  if (estimate > self->counts.unfinished) {
+    self->counts.unfinished = estimate;
+  }
+}
+
+void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresult *result) {
+  if (id == STATEMENT_SYNC) {
+    return;
+  }
+  if (!postgres_is_ok(self, result)) {
+    postgres_note_failure(self, &self->flight_failure, result);
+  } else if (id == STATEMENT_COUNT) {
+    take_counts(self, result);
+  } else if (id == STATEMENT_EXPIRE && self->pq->ntuples(result) == 1) {
+    self->was_expiry_full = values_integer(self->pq, result, 0, 0) >= EXPIRE_MAX;
+  } else if (id == STATEMENT_COMMIT) {
+    self->may_be_ready = true; /* a notice may have been lost */
+  }
+}
