@@ -93,7 +93,7 @@ describe("palenca serve", function()
     assert_all_done_at_once(served.db)
   end)
 
-  it("counts no attempt of what waits behind a handler when it is killed", function()
+  it("#file counts no attempt of what waits behind a handler when it is killed", function()
     local served = serve_blocked("1", 10)
     helper.ask_until(function()
       return #helper.events(served.db, { "--state", "running" }) == 11
@@ -332,7 +332,7 @@ describe("palenca serve", function()
   for suffix, said in pairs({ [""] = "the file", ["-wal"] = "its -wal file",
     ["-shm"] = "its -shm file", ["-lock"] = "its -lock file" })
   do
-    it("acknowledges nothing once " .. said .. " has no name any more", function()
+    it("#file acknowledges nothing once " .. said .. " has no name any more", function()
       local served = stage:serve({ text = "" })
       helper.post(served.url, { account_id = "before" })
       helper.wait_state(served.db, "before", "done")
@@ -354,7 +354,7 @@ describe("palenca serve", function()
     end)
   end
 
-  it("stores again once a file that was moved is back, without a start", function()
+  it("#file stores again once a file that was moved is back, without a start", function()
     local served = stage:serve({ text = "" })
     for number, suffix in ipairs({ "", "-wal", "-shm", "-lock" }) do
       local path = served.db .. suffix
@@ -371,7 +371,7 @@ describe("palenca serve", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("takes no database that has two names", function()
+  it("#file takes no database that has two names", function()
     local directory = stage:directory()
     local served = stage:serve({ text = "", directory = directory })
     local other = directory .. "/other.db"

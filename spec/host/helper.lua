@@ -3,6 +3,7 @@
 local cjson = require("cjson")
 local uv = require("luv")
 local http = require("spec.support.http")
+local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")
 
 local helper = { json = cjson }
@@ -63,8 +64,23 @@ local function run_sqlite(...)
   return (out:gsub("\n$", ""))
 end
 
+local databases = {}
+
+--- The database of who works in a directory: a file in it, or, where SPEC_DB is "postgresql", one at
+-- the specs' PostgreSQL.
+function helper.database(directory)
+  if os.getenv("SPEC_DB") ~= "postgresql" then
+    return directory .. "/events.db"
+  end
+  databases[directory] = databases[directory] or postgres.shared():database()
+  return databases[directory]
+end
+
 --- What a database responds to a query, which changes nothing of it.
 function helper.query(db, sql)
+  if postgres.is_url(db) then
+    return postgres.shared():query(db, sql)
+  end
   return run_sqlite("-readonly", db, sql)
 end
 
@@ -380,10 +396,10 @@ end
 function Stage:serve(options)
   local directory = options.directory or self:directory()
   local path = options.path or process.write_file(directory .. "/script.lua", options.text or "")
-  local db = options.db or directory .. "/events.db"
+  local db = options.db or helper.database(directory)
   local arguments = { "serve", path, "--listen", "127.0.0.1:0", "--db", db }
   table.move(options.arguments or {}, 1, #(options.arguments or {}), #arguments + 1, arguments)
-  local env = { PALENCA_API_KEY = "spec-key" }
+  local env = { PALENCA_API_KEY = "spec-key", PALENCA_LEASE_TIMEOUT = "2" }
   for name, value in pairs(options.env or {}) do
     env[name] = value
   end

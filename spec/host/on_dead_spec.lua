@@ -141,7 +141,7 @@ describe("palenca.on_dead", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("leaves nothing of a person who is forgotten", function()
+  it("#file leaves nothing of a person who is forgotten", function()
     local served = serve()
     for _, user in ipairs({ "11111111-aaaa-4444-8888-000000000001",
       "11111111-aaaa-4444-8888-000000000002" }) do

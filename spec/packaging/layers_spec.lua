@@ -21,11 +21,14 @@ local ROOMS = {
     .. "core/host/store/memory" },
   { "core/host/store/sqlite", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/backend core/host/store/ledger core/host/store/memory sqlite3" },
+  -- openssl digests bodies
+  { "core/host/store/postgres", uses = "core/common core/host/common core/host/store "
+    .. "core/host/store/backend openssl postgresql uv" },
   { "core/host/store/queue", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/backend core/host/store/sqlite" },
+    .. "core/host/store/backend core/host/store/postgres core/host/store/sqlite" },
   -- zlib decompresses in pieces what is searched
   { "core/host/store/admin", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/ledger core/host/store/sqlite sqlite3 uv zlib" },
+    .. "core/host/store/ledger core/host/store/postgres core/host/store/sqlite sqlite3 uv zlib" },
   { "core/host/webhook", uses = "core/common core/client/palenca.h core/host/common "
     .. "core/host/http core/host/store openssl" },
   { "core/host/monitor", uses = "core/common core/host/common core/host/http" },
@@ -33,6 +36,7 @@ local ROOMS = {
     .. "cjson lua" },
   { "core/host/lua", uses = "core/common core/client/palenca.h core/host/common "
     .. "core/host/http core/host/store core/host/store/admin core/host/store/ledger "
+    .. "core/host/store/postgres "
     .. "core/host/webhook core/host/monitor "
     .. "core/host/worker lua openssl sqlite3 uv zlib" },
   { "core/host", uses = "core/host/common core/host/worker core/host/lua lua sqlite3" },
@@ -82,6 +86,7 @@ local ROOMS = {
 -- What a header, or a module, begins with, and the library's name in the table.
 local LIBRARIES = {
   { "^curl/", "curl" }, { "^openssl/", "openssl" }, { "^sqlite3%.h$", "sqlite3" },
+  { "^libpq%-fe%.h$", "postgresql" },
   { "^uv%.h$", "uv" }, { "^zlib%.h$", "zlib" }, { "^lua%-cjson%.h$", "cjson" },
   { "^lua%.h$", "lua" }, { "^lauxlib%.h$", "lua" }, { "^lualib%.h$", "lua" },
   { "^argparse$", "argparse" }, { "^ngx%.", "ngx" },

@@ -360,8 +360,10 @@ static int push_stats(lua_State *L) {
   lua_setfield(L, -2, "states");
   set_time(L, "oldest_unfinished", stats->oldest_unfinished);
   set_integer(L, "file_size", stats->file_size);
-  set_integer(L, "log_size", stats->log_size);
-  set_integer(L, "free_size", stats->free_size);
+  if (stats->log_size >= 0) {
+    set_integer(L, "log_size", stats->log_size);
+    set_integer(L, "free_size", stats->free_size);
+  }
   lua_createtable(L, 0, (int)stats->action_count);
   for (size_t i = 0; i < stats->action_count; i++) {
     set_states(L, stats->actions[i].states);
@@ -372,7 +374,8 @@ static int push_stats(lua_State *L) {
 }
 
 /* host.events.stats(path) → {states={received=, …}, actions={[action]={received=, …}},
- * oldest_unfinished=, file_size=, log_size=, free_size=} | nil, message */
+ * oldest_unfinished=, file_size=, log_size=, free_size=} | nil, message; at a server the size is
+ * that of the tables, and the last two are nil */
 static int stats(lua_State *L) {
   host_error error;
   event_stats counted;

@@ -142,7 +142,9 @@ typedef struct {
 typedef struct {
   int64_t states[EVENT_STATES];
   int64_t oldest_unfinished;              /* when it was received; 0: there is none */
-  int64_t file_size, log_size, free_size; /* bytes; `free_size` of the file are not in use */
+  /* Bytes; `free_size` of the file are not in use. At a server the first is the size of the tables,
+   * and the others are below 0. */
+  int64_t file_size, log_size, free_size;
   event_action_stats *actions;
   size_t action_count;
 } event_stats;

@@ -3,8 +3,10 @@
 
 #include "clock.h"
 #include "protocol.h"
+#include "server_events.h"
 #include "sliced_work.h"
 #include "socket_address.h"
+#include "store/postgres/url.h"
 #include "store/sqlite/database_file.h"
 #include "store/sqlite/lock_file.h"
 
@@ -370,6 +372,9 @@ static const event_admin_timeouts default_timeouts = {.connect_ms = 5000, .silen
 
 bool event_store_replay(const char *path, int64_t id, event_replay_result *result,
                         host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_events_replay(path, id, result, error);
+  }
   const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY, .id = id};
   event_admin_report report;
   bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
@@ -379,6 +384,9 @@ bool event_store_replay(const char *path, int64_t id, event_replay_result *resul
 
 bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
                              host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_events_replay_dead(path, filter, count, error);
+  }
   const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_DEAD,
                                        .action = filter->action,
                                        .account_id = filter->account_id,
@@ -400,6 +408,9 @@ static bool try_purge(const char *path, const event_admin_request *request,
 
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *purge,
                        host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_events_purge(path, what, purge, error);
+  }
   const event_admin_request request = {.kind = EVENT_ADMIN_PURGE, .purge = *what};
   event_admin_report report;
   bool ok = what->dry_run ? try_purge(path, &request, &report, error)

@@ -1,7 +1,8 @@
 /* Lists the events of a database file for people, beside whoever serves from it. */
-#include "store/event_admin.h"
+#include "server_events.h"
 
 #include "clock.h"
+#include "store/postgres/url.h"
 #include "store/sqlite/database_file.h"
 #include "store/sqlite/filter.h"
 
@@ -211,6 +212,9 @@ bool event_store_list_some(const char *path, const event_filter *filter, int64_t
                            event_visit each, void *context, int64_t *next, host_error *error) {
   size_t which;
   *next = 0;
+  if (postgres_is_url(path)) {
+    return server_events_list(path, filter, each, context, error);
+  }
   if (!find_source(filter->state, &which, error)) {
     return false;
   }
@@ -265,6 +269,9 @@ static const char show_old_text[] = SHOW("", "");
 bool event_store_show(const char *path, int64_t id, event_visit each, void *context,
                       host_error *error) {
   event_file file;
+  if (postgres_is_url(path)) {
+    return server_events_show(path, id, each, context, error);
+  }
   if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }

@@ -1,6 +1,7 @@
 /* Counts the events of a database file for people, beside whoever serves from it. */
-#include "store/event_admin.h"
+#include "server_events.h"
 
+#include "store/postgres/url.h"
 #include "store/sqlite/database_file.h"
 #include "store/sqlite/purge.h"
 
@@ -29,21 +30,26 @@ static event_action_stats *find_action(event_stats *stats, const char *action) {
   return added->action != NULL ? added : NULL;
 }
 
-static int count_row(sqlite3_stmt *row, event_stats *stats) {
-  event_action_stats *action = find_action(stats, (const char *)sqlite3_column_text(row, 0));
-  int state = sqlite3_column_int(row, 1);
+bool event_stats_add(event_stats *stats, const char *name, int state, int64_t count,
+                     int64_t oldest) {
+  event_action_stats *action = find_action(stats, name);
   if (action == NULL || state < 0 || state >= EVENT_STATES) {
-    return SQLITE_NOMEM;
+    return false;
   }
-  int64_t count = sqlite3_column_int64(row, 2);
-  int64_t oldest = sqlite3_column_int64(row, 3);
   action->states[state] += count;
   stats->states[state] += count;
   bool is_unfinished = state != EVENT_DONE && state != EVENT_DEAD;
   if (is_unfinished && (stats->oldest_unfinished == 0 || oldest < stats->oldest_unfinished)) {
     stats->oldest_unfinished = oldest;
   }
-  return SQLITE_OK;
+  return true;
+}
+
+static int count_row(sqlite3_stmt *row, event_stats *stats) {
+  bool ok =
+      event_stats_add(stats, (const char *)sqlite3_column_text(row, 0), sqlite3_column_int(row, 1),
+                      sqlite3_column_int64(row, 2), sqlite3_column_int64(row, 3));
+  return ok ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 static bool count_ranges(sqlite3 *db, event_stats *stats) {
@@ -75,6 +81,9 @@ static bool count_ranges(sqlite3 *db, event_stats *stats) {
 
 bool event_store_stats(const char *path, event_stats *stats, host_error *error) {
   event_file file;
+  if (postgres_is_url(path)) {
+    return server_events_stats(path, stats, error);
+  }
   *stats = (event_stats){.actions = NULL};
   if (!event_file_open_to_read(&file, path, error)) {
     return false;

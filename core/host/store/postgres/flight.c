@@ -289,7 +289,7 @@ void postgres_log_weakness(postgres_backend *self) {
 }
 
 /* Another host's number says nothing of ours: then nobody knows. */
-static void settle_doubt(postgres_backend *self, bool is_same_host) {
+static void resolve_doubt(postgres_backend *self, bool is_same_host) {
   self->is_in_doubt = false;
   self->doubt_until = 0;
   if (is_same_host && self->opened.last_batch == self->number) {
@@ -313,7 +313,7 @@ void postgres_on_connected(postgres_backend *self, bool is_same_host) {
     self->held.count = 0;
   }
   if (self->batch != NULL && self->is_in_doubt) {
-    settle_doubt(self, is_same_host);
+    resolve_doubt(self, is_same_host);
   } else if (self->batch != NULL) {
     start_batch(self);
   } else {

@@ -151,7 +151,7 @@ void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresul
 
 /* Begins to connect, or to try so again in time. */
 void postgres_connect(postgres_backend *self);
-/* What the server is told that is leased to this process. False: out of memory. */
+/* Lists for the server what is leased to this process. False: out of memory. */
 bool postgres_write_request(postgres_backend *self);
 /* Uses what was opened. False: the loop has no room for it. */
 bool postgres_use_session(postgres_backend *self);

@@ -122,6 +122,11 @@ static const char functions[] =
     " clock_timestamp() + lease_ms * interval '1 millisecond', 1, 0, NULL, false);"
     " END IF;"
     " END $$;"
+    /* Of a body that is no JSON, or whose platform is no text, it is not known. */
+    "CREATE FUNCTION palenca.platform_of(body bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$"
+    " BEGIN RETURN convert_from(body, 'UTF8')::json #>> '{data,platform}';"
+    " EXCEPTION WHEN data_exception THEN RETURN NULL;"
+    " END $$;"
     "UPDATE palenca.schema_version SET version = 1;";
 
 static bool fail(const libpq *pq, PGconn *connection, const char *what, host_error *error) {

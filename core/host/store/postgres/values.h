@@ -29,7 +29,7 @@ typedef struct {
 void values_add_integer(values *to, int64_t integer);
 void values_add_text(values *to, const char *text);
 
-/* An array: its elements follow until the next value is begun. */
+/* An array: its elements follow, until the next value is added. */
 void values_begin_array(values *to, values_type type);
 void values_add_element(values *to, const void *data, size_t size); /* NULL: of that */
 void values_add_integer_element(values *to, int64_t integer);

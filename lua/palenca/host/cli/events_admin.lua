@@ -67,7 +67,8 @@ local function describe_purge(given, purged)
   if given.dry_run then
     return string.format("would delete %s, %s%s", count, byte_size.text(purged.bytes), kept)
   end
-  return string.format("deleted %s, %s; the file is %s now%s", count, byte_size.text(purged.bytes),
+  local place = host.events.is_server(given.db) and "the tables are" or "the file is"
+  return string.format("deleted %s, %s; %s %s now%s", count, byte_size.text(purged.bytes), place,
     byte_size.text(purged.file_size), kept)
 end
 

@@ -231,9 +231,11 @@ function events_format.stats_page(stats)
   end
   row("all", counts(stats.states))
   lines[#lines + 1] = "oldest unfinished        " .. (time_of(stats.oldest_unfinished) or "none")
-  lines[#lines + 1] = string.format("file                     %s, of which %s are free; log %s",
-    byte_size.text(stats.file_size), byte_size.text(stats.free_size),
-    byte_size.text(stats.log_size))
+  lines[#lines + 1] = not stats.log_size
+    and "tables                   " .. byte_size.text(stats.file_size)
+    or string.format("file                     %s, of which %s are free; log %s",
+      byte_size.text(stats.file_size), byte_size.text(stats.free_size),
+      byte_size.text(stats.log_size))
   return table.concat(lines, "\n")
 end
 

@@ -96,7 +96,7 @@ end
 -- @tparam table given the parsed options
 -- @treturn ?string
 function store_options.problem(given)
-  local unsupported = host.events.is_server(given.db) and unsupported_option(given)
+  local unsupported = given.db and host.events.is_server(given.db) and unsupported_option(given)
   if unsupported then
     return unsupported .. ": this is for a database in a file; " .. store_options.NOT_YET
   end

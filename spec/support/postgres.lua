@@ -1,0 +1,135 @@
+--- A PostgreSQL of the specs' own: started with its first use in a directory for temporary files, as
+-- an unprivileged user, on a Unix socket, and ended with the process.
+local uv = require("luv")
+local process = require("spec.support.process")
+
+local postgres = {}
+
+local Cluster = {}
+Cluster.__index = Cluster
+
+-- The directory of the newest version's programs, as Debian has them.
+local function programs()
+  local newest
+  local directory = uv.fs_scandir("/usr/lib/postgresql")
+  local name = directory and uv.fs_scandir_next(directory)
+  while name do
+    newest = math.max(newest or 0, tonumber(name) or 0)
+    name = uv.fs_scandir_next(directory)
+  end
+  return ("/usr/lib/postgresql/%d/bin/"):format(assert(newest, "PostgreSQL is not installed"))
+end
+
+-- It refuses to run as root. With the process that has started it, it ends as well.
+local function as_nobody(program, arguments)
+  local line = { "--pdeathsig", "QUIT", program }
+  if uv.getuid() == 0 then
+    line = { "--pdeathsig", "QUIT", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
+      program }
+  end
+  table.move(arguments, 1, #arguments, #line + 1, line)
+  return "/usr/bin/setpriv", line, { env = { LC_ALL = "C", HOME = "/" }, cwd = "/" }
+end
+
+local function run(program, arguments)
+  local path, line, options = as_nobody(programs() .. program, arguments)
+  local status, out, err = process.run(path, line, options)
+  assert(status == 0, program .. ": " .. err .. out)
+  return out
+end
+
+--- Makes one and starts it.
+-- @tparam ?table settings name → value
+-- @treturn Cluster
+function postgres.new(settings)
+  local directory, remove = process.directory()
+  local self = setmetatable({ directory = directory, remove = remove, settings = settings or {},
+    databases = 0 }, Cluster)
+  if uv.getuid() == 0 then
+    local found = io.popen("id -u nobody; id -g nobody")
+    assert(uv.fs_chown(directory, found:read("n"), found:read("n")))
+    found:close()
+  end
+  -- to the connections of a test that runs as somebody else
+  assert(uv.fs_chmod(directory, 493))
+  run("initdb", { "-D", directory .. "/data", "-U", "palenca", "-A", "trust", "-E", "UTF8",
+    "--locale=C", "--no-sync" })
+  self:start()
+  return self
+end
+
+--- Starts it again, after @{stop} or @{kill}.
+function Cluster:start()
+  local arguments = { "-D", self.directory .. "/data", "-k", self.directory, "-c",
+    "listen_addresses=", "-c", "shared_buffers=16MB", "-c", "max_wal_size=64MB" }
+  for name, value in pairs(self.settings) do
+    arguments[#arguments + 1] = "-c"
+    arguments[#arguments + 1] = name .. "=" .. value
+  end
+  self.server = process.start(as_nobody(programs() .. "postgres", arguments))
+  process.poll_for(function()
+    assert(not self.server.code, self.server.stderr)
+    return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory })) == 0
+  end, "PostgreSQL to be ready")
+end
+
+--- Ends it: its connections are closed.
+function Cluster:stop()
+  self.server:kill("sigint")
+  self.server:wait_exit()
+end
+
+--- Ends it as a crash does.
+function Cluster:kill()
+  self.server:kill("sigquit")
+  self.server:wait_exit()
+end
+
+--- Ends it for good.
+function Cluster:close()
+  self:stop()
+  self.remove()
+end
+
+--- What a database says to statements.
+function Cluster:query(url, sql)
+  local status, out, err = process.run("/usr/bin/psql", { url, "-XAtqv", "ON_ERROR_STOP=1", "-c",
+    sql })
+  assert(status == 0, err)
+  return (out:gsub("\n$", ""))
+end
+
+--- The URL of a database of its name.
+function Cluster:url(name)
+  return ("postgresql://palenca@/%s?host=%s"):format(name, self.directory)
+end
+
+--- Makes an empty database; returns its URL.
+function Cluster:database()
+  self.databases = self.databases + 1
+  local name = "spec" .. self.databases
+  self:query(self:url("postgres"), "CREATE DATABASE " .. name)
+  return self:url(name)
+end
+
+local shared
+
+--- The one that the specs of this process share.
+function postgres.shared()
+  if not shared then
+    shared = postgres.new()
+    require("busted").subscribe({ "suite", "end" }, function()
+      shared:close()
+      shared = nil
+      return nil, true
+    end)
+  end
+  return shared
+end
+
+--- Whether a database is at a server.
+function postgres.is_url(db)
+  return db:find("^postgresql://") ~= nil
+end
+
+return postgres
