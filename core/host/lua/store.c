@@ -43,7 +43,7 @@ static int store_open(lua_State *L) {
       .decision_retention = (int64_t)(luaL_checknumber(L, 6) * 1000),
       .recording_retention = (int64_t)(luaL_checknumber(L, 7) * 1000),
       .alert_window = (int64_t)(luaL_optnumber(L, 8, 0) * 1000),
-      .lease_timeout = (int64_t)(luaL_checknumber(L, 9) * 1000),
+      .lease_timeout = (int64_t)(luaL_optnumber(L, 9, 0) * 1000),
   };
   void **handle = new_handle(L, STORE_TYPE);
   lua_pushvalue(L, 5);

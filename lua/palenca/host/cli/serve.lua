@@ -24,6 +24,7 @@ function serve.define(command)
   receiver_options.define_public(command)
   options.group(command, "Monitoring", admin_options.define)
   store_options.add_db(command, "The database that events are stored in.")
+  store_options.define_shared(command)
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
     .. "changes. SIGHUP does so once, and reads the files of the API key, of webhook and alert "
     .. "secrets and of TLS again.")

@@ -79,11 +79,18 @@ function store_options.define(command)
       .. "compressed; of one with more, none are kept.", 4, options.integer(1, 256, "MiB"), "MIB" },
     { "--recording-retention", "For how many days recorded responses are kept, at most as long as "
       .. "their event; 0: as long.", 30, options.days, "DAYS" },
-    { "--lease-timeout", "At PostgreSQL: seconds after which the events of a process that is not "
-      .. "heard of any more are run by others.", 15, options.duration, "SECONDS" },
   })
   command:flag("--record-responses", "Keep the API's responses that handlers read, for 'palenca "
     .. "shadow'.")
+end
+
+--- Adds those of who serves with others from one database.
+-- @param command of argparse
+function store_options.define_shared(command)
+  options.add_all(command, {
+    { "--lease-timeout", "At PostgreSQL: seconds after which the events of a process that is not "
+      .. "heard of any more are run by others.", 15, options.duration, "SECONDS" },
+  })
 end
 
 -- Of the options that nothing at a server corresponds to yet, one that was given.

@@ -1,0 +1,367 @@
+--- `palenca serve` at PostgreSQL: several processes with one database, and a server in trouble.
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local postgres = require("spec.support.postgres")
+local process = require("spec.support.process")
+
+-- Writes a line when a handler starts, and one when it ends.
+local RECORDING = [[
+  local palenca = require "palenca"
+  local file = assert(io.open(os.getenv "SPEC_HANDLED", "a"))
+  file:setvbuf("no")
+  palenca.on("*", function(event)
+    local line = ("%s %s %d %d\n"):format(event.account_id, event.external_id, event.id,
+      event.attempt)
+    file:write("starts " .. line)
+    palenca.sleep(0.003)
+    file:write("ends " .. line)
+  end)
+]]
+
+describe("palenca serve at PostgreSQL", function()
+  local stage = helper.stage_for_each()
+  local cluster
+
+  setup(function()
+    cluster = postgres.new()
+  end)
+
+  teardown(function()
+    cluster:close()
+  end)
+
+  local function serve(db, options)
+    options = options or {}
+    local env = { PALENCA_LEASE_TIMEOUT = "1" }
+    for name, value in pairs(options.env or {}) do
+      env[name] = value
+    end
+    return stage:serve({ db = db, text = options.text or "", directory = options.directory,
+      arguments = options.arguments, env = env })
+  end
+
+  local function rejected(db, env)
+    local script = process.write_file(stage:directory() .. "/script.lua", "")
+    local status, _, err = process.run(process.program(), { "serve", script, "--listen",
+      "127.0.0.1:0", "--db", db }, { env = env })
+    assert.are.equal(1, status, err)
+    return err
+  end
+
+  local function lines_of(path)
+    local list = {}
+    for line in (helper.read_file(path) or ""):gmatch("[^\n]+") do
+      local what, account, sequence, id, attempt =
+        line:match("^(%a+) (%S+) (%d+) (%d+) (%d+)$")
+      list[#list + 1] = { what = what, account = account, sequence = tonumber(sequence),
+        id = tonumber(id), attempt = tonumber(attempt) }
+    end
+    return list
+  end
+
+  -- Of an account one event runs at a time, in the order in which they were sent; what was
+  -- interrupted runs again before the next one.
+  local function assert_order(lines)
+    local running, last, ended = {}, {}, {}
+    for _, line in ipairs(lines) do
+      local key = line.account .. " " .. line.sequence
+      if line.what == "starts" then
+        local before = running[line.account]
+        assert(not before or before.sequence == line.sequence and before.attempt < line.attempt,
+          "started beside another one: " .. key)
+        assert(line.sequence >= (last[line.account] or 0), "started late: " .. key)
+        running[line.account], last[line.account] = line, line.sequence
+      else
+        assert(running[line.account] and running[line.account].sequence == line.sequence,
+          "ended and was not running: " .. key)
+        running[line.account] = nil
+        ended[key] = true
+      end
+    end
+    return ended
+  end
+
+  -- Sends an account's events one after the other, each to one of the servers in turn, until it has
+  -- 200.
+  local function send(servers, account, sequence)
+    local body = helper.body({ account_id = account, external_id = tostring(sequence) })
+    local tries = 0
+    return helper.ask_until(function()
+      tries = tries + 1
+      local served = servers[(sequence + tries) % #servers + 1]
+      local response = http.request("POST", served.url, body)
+      return response and response.status == 200 and response
+    end, "200 for " .. account)
+  end
+
+  it("loses nothing, and keeps the order of an account, while processes are killed", function()
+    local db, handled = cluster:database(), stage:directory() .. "/handled"
+    local options = { text = RECORDING, env = { SPEC_HANDLED = handled },
+      arguments = { "--workers", "2" } }
+    local servers = {}
+    for i = 1, 3 do
+      servers[i] = serve(db, options)
+    end
+    local ACCOUNTS, EVENTS = 12, 20
+    for sequence = 1, EVENTS do
+      for account = 1, ACCOUNTS do
+        send(servers, "account-" .. account, sequence)
+      end
+      if sequence % 6 == 0 then
+        local victim = sequence // 6
+        servers[victim]:kill("sigkill")
+        servers[victim]:wait_exit()
+        servers[victim] = serve(db, options)
+      end
+    end
+    helper.ask_until(function()
+      return cluster:query(db, "SELECT count(*) FROM palenca.events WHERE state = 3")
+        == tostring(ACCOUNTS * EVENTS)
+    end, "all events to be done")
+    local ended = assert_order(lines_of(handled))
+    for account = 1, ACCOUNTS do
+      for sequence = 1, EVENTS do
+        assert.is_true(ended["account-" .. account .. " " .. sequence])
+      end
+    end
+    for _, served in ipairs(servers) do
+      assert.are.equal(0, served:stop())
+    end
+    assert.are.equal(ACCOUNTS * EVENTS, #helper.events(db))
+  end)
+
+  it("gives the event of a process that was stopped to another one, whose end counts", function()
+    local db, server = cluster:database(), stage:server(function() end)
+    local options = {
+      text = [[
+        local palenca, URL = require "palenca", os.getenv "SPEC_URL"
+        palenca.on("*", function(event)
+          local response = palenca.http{url = URL .. "/" .. event.attempt}
+          if response.status == 500 then error("told to fail", 0) end
+        end)
+      ]],
+      env = { SPEC_URL = server.url },
+    }
+    local first = serve(db, options)
+    helper.post(first.url, { account_id = "stopped" })
+    server:wait_request("/1")
+    local second = serve(db, options)
+    first:kill("sigstop")
+    server:wait_request("/2").respond(200, "{}")
+    assert.are.equal(2, helper.wait_state(db, "stopped", "done").attempts)
+    server:find("/1").respond(500, "{}")
+    first:kill("sigcont")
+    first:wait_output("stderr", "(what the handlers of 1 events ended with changes nothing)")
+    local event = helper.wait_state(db, "stopped", "done")
+    assert.are.equal(2, event.attempts)
+    -- and it goes on, as another process
+    helper.post(first.url, { account_id = "later" })
+    server:wait_request("/1", 2).respond(200, "{}")
+    helper.wait_state(db, "later", "done")
+    assert.are.equal(0, first:stop())
+    assert.are.equal(0, second:stop())
+  end)
+
+  it("runs a timer once over all processes", function()
+    local db, ticks = cluster:database(), stage:directory() .. "/ticks"
+    local options = { env = { SPEC_TICKS = ticks }, text = [[
+      local file = assert(io.open(os.getenv "SPEC_TICKS", "a"))
+      file:setvbuf("no")
+      require "palenca".every(0.5, function() file:write("tick\n") end)
+    ]] }
+    local servers = { serve(db, options), serve(db, options), serve(db, options) }
+    local function server_time()
+      return tonumber(cluster:query(db, "SELECT extract(epoch FROM clock_timestamp())"))
+    end
+    helper.ask_until(function()
+      return #(helper.read_file(ticks) or "") >= 5
+    end, "the first run")
+    local began, before = server_time(), #helper.read_file(ticks) // 5
+    helper.ask_until(function()
+      return #helper.read_file(ticks) // 5 >= before + 4
+    end, "four more")
+    local count = #helper.read_file(ticks) // 5 - before
+    assert.is_true(server_time() - began >= (count - 1) * 0.5, count .. " runs are too many")
+    for _, served in ipairs(servers) do
+      assert.are.equal(0, served:stop())
+    end
+  end)
+
+  it("stores what was being committed once when its connection is lost", function()
+    local db = cluster:database()
+    local served = serve(db, { arguments = { "--redelivery-window", "0" } })
+    local killer = stage:start("/usr/bin/psql", { db, "-Xqc", [[DO $$ BEGIN
+      FOR i IN 1..40 LOOP
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE application_name = 'palenca' AND datname = current_database();
+        PERFORM pg_sleep(0.03);
+      END LOOP; END $$]] })
+    local sent, acked = 0, {}
+    while not killer.code or sent < 50 do
+      sent = sent + 1
+      local account = "doubtful-" .. sent
+      if http.request("POST", served.url, helper.body({ account_id = account })).status == 200 then
+        acked[account] = true
+      end
+    end
+    killer:wait_exit()
+    assert.truthy(next(acked))
+    local stored = {}
+    for _, event in ipairs(helper.events(db)) do
+      assert.is_nil(stored[event.account_id], "stored twice: " .. event.account_id)
+      stored[event.account_id] = true
+    end
+    for account in pairs(acked) do
+      assert.is_true(stored[account], "lost: " .. account)
+    end
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+
+  it("responds 503 while the server is away, is not ready, and recovers by itself", function()
+    local own = postgres.new()
+    stage:at_end(function()
+      own:close()
+    end)
+    local db, port = own:database(), helper.free_port()
+    local served = serve(db, { arguments = { "--admin", "127.0.0.1:" .. port } })
+    local function readiness()
+      return http.request("GET", ("http://127.0.0.1:%d/readyz"):format(port), "")
+    end
+    helper.post(served.url, { account_id = "before" })
+    helper.wait_state(db, "before", "done")
+    own:kill()
+    local response = http.request("POST", served.url, helper.body({ account_id = "during" }))
+    assert.are.equal(503, response.status)
+    served:wait_output("stderr", "(cannot write to postgresql://)")
+    helper.ask_until(function()
+      return readiness().status == 503
+    end, "it not to be ready")
+    assert.truthy(readiness().body:find("store_failing", 1, true))
+    own:start()
+    helper.ask_until(function()
+      return readiness().status == 200
+    end, "it to be ready")
+    helper.post(served.url, { account_id = "after" })
+    helper.wait_state(db, "after", "done")
+    served:wait_output("stderr", "(writing again to postgresql://)")
+    assert.are.equal("done", helper.wait_state(db, "before", "done").state)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("starts only where what it stores is on disk", function()
+    local db = cluster:database()
+    local name = db:match("/(%w+)%?")
+    cluster:query(db, "ALTER DATABASE " .. name .. " SET synchronous_commit = off")
+    assert.truthy(rejected(db):find("synchronous_commit is off", 1, true))
+    local served = serve(db .. "&options=-csynchronous_commit%3Doff")
+    served:wait_output("stderr", "(weaker than on, as the URL asks for)")
+    assert.are.equal(0, served:stop())
+    cluster:query(db, "ALTER DATABASE " .. name .. " RESET synchronous_commit;"
+      .. "ALTER DATABASE " .. name .. " SET default_transaction_read_only = on")
+    assert.truthy(rejected(db):find("read-only", 1, true))
+  end)
+
+  it("leaves the tables of a later version alone", function()
+    local db = cluster:database()
+    assert.are.equal(0, serve(db):stop())
+    cluster:query(db, "UPDATE palenca.schema_version SET version = version + 1")
+    assert.truthy(rejected(db):find("later version", 1, true))
+  end)
+
+  it("says why it cannot reach a server, without the password", function()
+    local err = rejected("postgresql://palenca@127.0.0.1:1/x")
+    assert.truthy(err:find("Connection refused", 1, true), err)
+    local script = process.write_file(stage:directory() .. "/script.lua", "")
+    local secret = "postgresql://palenca:hunter2@127.0.0.1:1/x?sslpassword=hunter3"
+    for _, url in ipairs({ secret, secret .. "&port=no", secret .. "&[" }) do
+      local status, out, shown = process.run(process.program(), { "serve", script },
+        { env = { PALENCA_DB = url } })
+      assert.are.equal(1, status)
+      assert.is_nil((out .. shown):find("hunter", 1, true), shown)
+    end
+    local status, _, shown = process.run(process.program(), { "serve", script, "--db", secret })
+    assert.are.equal(2, status)
+    assert.truthy(shown:find("a password on the command line", 1, true), shown)
+    assert.is_nil(shown:find("hunter", 1, true))
+  end)
+
+  it("says what is for files only", function()
+    local db = cluster:url("postgres")
+    for _, case in ipairs({
+      { "pg_dump", "events", "backup", "x.db" },
+      { "pg_restore", "events", "restore", "x.db" },
+      { "not possible yet", "forget", "--user", "d1c9b98b-3190-479e-99db-04060ff3997f" },
+      { "not possible yet", "decisions", "list" },
+      { "not possible yet", "reconcile" },
+    }) do
+      local arguments = { table.unpack(case, 2) }
+      table.insert(arguments, "--db")
+      table.insert(arguments, db)
+      local status, _, err = process.run(process.program(), arguments)
+      assert.are.equal(2, status, err)
+      assert.truthy(err:find(case[1], 1, true), err)
+    end
+    local script = process.write_file(stage:directory() .. "/script.lua", "")
+    for _, option in ipairs({ "--record-responses", "--reconcile", "--decision-retention=1" }) do
+      local status, _, err = process.run(process.program(), { "serve", script, "--db", db, option })
+      assert.are.equal(2, status, err)
+      assert.truthy(err:find("not possible yet", 1, true), err)
+    end
+  end)
+
+  it("fails the handler that records a decision, and says why", function()
+    local db = cluster:database()
+    local served = serve(db, { text = [[
+      local palenca = require "palenca"
+      palenca.on("*", function(event)
+        local stream = palenca.income.merge{ { account = event.account_id, platform = "uber",
+          rows = { { earning_date = "2026-01-01", amount = 10, currency = "mxn" } },
+          report = { complete = true, rows = 1 } } }
+        local income = palenca.income.analyze(stream, { as_of = "2026-01-01" })
+        palenca.decision.record(event, { stream = stream, income = income,
+          verdict = palenca.income.decide(income, { version = "1" }, { installment = "3.00" }) })
+      end)
+    ]], arguments = { "--max-attempts", "1" } })
+    helper.post(served.url, { account_id = "decided" })
+    local event = helper.wait_state(db, "decided", "dead")
+    assert.truthy(event.error:find("in a file only, at PostgreSQL not yet", 1, true), event.error)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("lists, counts, replays and deletes events", function()
+    local db = cluster:database()
+    local served = serve(db, { text = [[
+      require "palenca".on("*", function(event)
+        if event.account_id == "fails" and not event.replay then error("no", 0) end
+      end)
+    ]], arguments = { "--max-attempts", "1", "--redelivery-window", "0" } })
+    local function run(...)
+      local status, out, err = process.run(process.program(), { "events", ... })
+      assert.are.equal(0, status, err)
+      return out
+    end
+    for _, account in ipairs({ "fails", "works" }) do
+      helper.post(served.url, { account_id = account, platform = "didi" })
+    end
+    local dead = helper.wait_state(db, "fails", "dead")
+    local done = helper.wait_state(db, "works", "done")
+    assert.are.same({ "no", "didi", 1 }, { dead.error, dead.platform, dead.attempts })
+    assert.are.equal(1, #helper.events(db, { "--state", "dead" }))
+    assert.are.equal(1, #helper.events(db, { "--account", "works" }))
+    assert.are.equal(0, #helper.events(db, { "--platform", "uber" }))
+    local stats = helper.json.decode(run("stats", "--db", db, "--json"))
+    assert.are.same({ 1, 1 }, { stats.states.dead, stats.states.done })
+    assert.truthy(run("show", tostring(done.id), "--db", db):find("account +works"))
+    assert.truthy(run("retry-dead", "--db", db):find("1 event", 1, true))
+    helper.wait_state(db, "fails", "done")
+    run("replay", tostring(done.id), "--db", db)
+    helper.ask_until(function()
+      local replayed = helper.wait_state(db, "works", "done")
+      return replayed.replays == 1 and replayed
+    end, "the replay")
+    assert.are.equal(0, served:stop())
+    local purged = helper.json.decode(run("purge", "--older-than", "0", "--db", db, "--json"))
+    assert.are.equal(2, purged.events)
+    assert.are.equal(0, #helper.events(db))
+  end)
+end)
