@@ -99,6 +99,12 @@ function Cluster:query(url, sql)
   return (out:gsub("\n$", ""))
 end
 
+--- Changes a setting of the server while it runs.
+function Cluster:set(name, value)
+  self:query(self:url("postgres"), ("ALTER SYSTEM SET %s = '%s'"):format(name, value))
+  self:query(self:url("postgres"), "SELECT pg_reload_conf()")
+end
+
 --- The URL of a database of its name.
 function Cluster:url(name)
   return ("postgresql://palenca@/%s?host=%s"):format(name, self.directory)

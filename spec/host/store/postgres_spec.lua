@@ -187,11 +187,63 @@ describe("palenca serve at PostgreSQL", function()
     end
   end)
 
-  it("stores what was being committed once when its connection is lost", function()
+  local function post_beside(served, account)
+    local body = helper.body({ account_id = account })
+    return stage:connect(served.url):send(("POST %s HTTP/1.1\r\nHost: spec\r\n"
+      .. "Content-Length: %d\r\n\r\n%s"):format(served.url:match("//[^/]+(.*)"), #body, body))
+  end
+
+  -- Ends the connection of the process that serves once it waits for something.
+  local function end_waiting(db, event)
+    helper.ask_until(function()
+      return cluster:query(db, ([[SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'palenca' AND datname = current_database()
+        AND wait_event = '%s']]):format(event)) == "t"
+    end, "a transaction to wait")
+  end
+
+  -- A commit that waits for a standby is on disk already.
+  it("knows after a lost connection that a batch was committed", function()
+    local db = cluster:database()
+    local served = serve(db, { arguments = { "--redelivery-window", "0" } })
+    stage:at_end(function()
+      cluster:set("synchronous_standby_names", "")
+    end)
+    cluster:set("synchronous_standby_names", "missing")
+    local connection = post_beside(served, "committed")
+    end_waiting(db, "SyncRep")
+    cluster:set("synchronous_standby_names", "")
+    local response = connection:response()
+    assert.are.equal(200, response.status, response.body)
+    helper.wait_state(db, "committed", "done")
+    assert.are.same({ 1, 1 }, { #helper.events(db), helper.json.decode(response.body).id })
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("sends a batch again after a lost connection if it was not committed", function()
+    local db = cluster:database()
+    local served = serve(db, { arguments = { "--redelivery-window", "0" } })
+    local lock = stage:start("/usr/bin/psql", { db, "-Xqc", "BEGIN; LOCK TABLE palenca.events "
+      .. "IN EXCLUSIVE MODE; SELECT pg_sleep(60)" })
+    helper.ask_until(function()
+      return cluster:query(db, "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' "
+        .. "AND granted AND relation = 'palenca.events'::regclass") == "1"
+    end, "the lock")
+    local connection = post_beside(served, "rolled-back")
+    end_waiting(db, "relation")
+    lock:kill("sigint")
+    local response = connection:response()
+    assert.are.equal(200, response.status, response.body)
+    helper.wait_state(db, "rolled-back", "done")
+    assert.are.equal(1, #helper.events(db))
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("stores each event at most once while its connections are lost", function()
     local db = cluster:database()
     local served = serve(db, { arguments = { "--redelivery-window", "0" } })
     local killer = stage:start("/usr/bin/psql", { db, "-Xqc", [[DO $$ BEGIN
-      FOR i IN 1..40 LOOP
+      FOR i IN 1..20 LOOP
         PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE application_name = 'palenca' AND datname = current_database();
         PERFORM pg_sleep(0.03);

@@ -36,8 +36,10 @@ static event_failure failure(const event_backend *backend) {
   return kind == EVENT_FAILURE_NONE ? EVENT_FAILURE_OTHER : kind;
 }
 
+/* A connection that comes back at once is none. */
 static event_failure problem(event_backend *backend) {
-  return is_up(self_of(backend)) ? EVENT_FAILURE_NONE : EVENT_FAILURE_OTHER;
+  const postgres_backend *self = self_of(backend);
+  return is_up(self) || self->wait_ms == 0 ? EVENT_FAILURE_NONE : EVENT_FAILURE_OTHER;
 }
 
 static bool probe(event_backend *backend) {

@@ -126,6 +126,7 @@ static void start_upkeep(postgres_backend *self) {
 /* ---- Their ends ---- */
 
 static void start_again(postgres_backend *self) {
+  (void)snprintf(self->reason, sizeof self->reason, "its leases have expired");
   link_close(&self->link);
   self->flight = FLIGHT_NONE;
   self->connect_at = 0;
