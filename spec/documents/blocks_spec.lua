@@ -306,7 +306,7 @@ function run.c(page, block)
   process.write_file(page.directory .. "/" .. block.marks.name, page:place(block.text))
 end
 
-local elsewhere = { nginx = true, js = true }
+local elsewhere = { nginx = true, js = true, sql = true }
 local printed = { text = true, json = true }
 
 local function run_block(page, blocks, at)

@@ -20,7 +20,7 @@ local function programs()
   return ("/usr/lib/postgresql/%d/bin/"):format(assert(newest, "PostgreSQL is not installed"))
 end
 
--- It refuses to run as root. With the process that has started it, it ends as well.
+-- It does not run as root. With the process that has started it, it ends as well.
 local function as_nobody(program, arguments)
   local line = { "--pdeathsig", "QUIT", program }
   if uv.getuid() == 0 then

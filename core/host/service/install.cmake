@@ -45,10 +45,11 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME palenca)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
-# libcurl is loaded when it is first needed
+# libcurl is loaded when it is first needed, and libpq by who uses PostgreSQL
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS
   "libcurl4t64 | libcurl4, systemd | systemd-standalone-sysusers | systemd-sysusers")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS ca-certificates)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "libpq5 (>= 14)")
 set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "receives Palenca webhooks and runs Lua scripts on them
 Stores the webhooks of the Palenca API, which verifies what gig workers
 earn, and runs the handlers of a Lua script on them: with retries, in the

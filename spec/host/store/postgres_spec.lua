@@ -1,4 +1,5 @@
 --- `palenca serve` at PostgreSQL: several processes with one database, and a server in trouble.
+local documents = require("spec.support.documents")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
 local postgres = require("spec.support.postgres")
@@ -137,7 +138,7 @@ describe("palenca serve at PostgreSQL", function()
         local palenca, URL = require "palenca", os.getenv "SPEC_URL"
         palenca.on("*", function(event)
           local response = palenca.http{url = URL .. "/" .. event.attempt}
-          if response.status == 500 then error("told to fail", 0) end
+          if response.status == 500 then error("failed late", 0) end
         end)
       ]],
       env = { SPEC_URL = server.url },
@@ -313,6 +314,25 @@ describe("palenca serve at PostgreSQL", function()
     assert.truthy(rejected(db):find("read-only", 1, true))
   end)
 
+  it("works with the roles of the document", function()
+    local db = cluster:database()
+    local sql = documents.blocks("core/host/POSTGRESQL.md", "sql")[1].text
+    cluster:query(db, sql)
+    local function url_of(role)
+      return (db:gsub("palenca@", role .. "@"))
+    end
+    assert.truthy(rejected(url_of("palenca_serve")):find("permission denied", 1, true))
+    assert.are.equal(0, serve(db .. "&options=-crole%3Dpalenca_owner"):stop())
+    local served = serve(url_of("palenca_serve"))
+    helper.post(served.url, { account_id = "granted" })
+    helper.wait_state(url_of("palenca_read"), "granted", "done")
+    local status, _, err = process.run(process.program(), { "events", "replay", "1", "--db",
+      url_of("palenca_read") })
+    assert.are.equal(1, status)
+    assert.truthy(err:find("permission denied", 1, true), err)
+    assert.are.equal(0, served:stop())
+  end)
+
   it("leaves the tables of a later version alone", function()
     local db = cluster:database()
     assert.are.equal(0, serve(db):stop())
@@ -322,7 +342,7 @@ describe("palenca serve at PostgreSQL", function()
 
   it("says why it cannot reach a server, without the password", function()
     local err = rejected("postgresql://palenca@127.0.0.1:1/x")
-    assert.truthy(err:find("Connection refused", 1, true), err)
+    assert.truthy(err:find("port 1 failed", 1, true), err)
     local script = process.write_file(stage:directory() .. "/script.lua", "")
     local secret = "postgresql://palenca:hunter2@127.0.0.1:1/x?sslpassword=hunter3"
     for _, url in ipairs({ secret, secret .. "&port=no", secret .. "&[" }) do

@@ -1,6 +1,7 @@
 /* Creates the tables of the event store, in transactions that one process makes at a time. */
 #include "schema.h"
 
+#include "session.h"
 #include "store/event.h"
 
 #include <stdio.h>
@@ -28,7 +29,8 @@ _Static_assert(EVENT_RECEIVED == 0 && EVENT_RUNNING == 1 && EVENT_RETRY == 2 && 
  * events_busy: of an account one event at a time is running or waits for its retry, whatever
  * happens at the same time. */
 static const char tables[] =
-    "CREATE SCHEMA IF NOT EXISTS palenca;"
+    "DO $$ BEGIN IF to_regnamespace('palenca') IS NULL THEN CREATE SCHEMA palenca;"
+    " END IF; END $$;"
     "CREATE TABLE palenca.schema_version (version integer NOT NULL);"
     "INSERT INTO palenca.schema_version VALUES (0);"
     "CREATE SEQUENCE palenca.event_ids;"
@@ -129,9 +131,10 @@ static const char functions[] =
     " END $$;"
     "UPDATE palenca.schema_version SET version = 1;";
 
-static bool fail(const libpq *pq, PGconn *connection, const char *what, host_error *error) {
-  return host_error_set(error, HOST_FAILED, "cannot %s the tables: %s", what,
-                        pq->errorMessage(connection));
+static bool fail(const libpq *pq, PGconn *connection, host_error *error) {
+  char reason[400];
+  session_reason(pq->errorMessage(connection), reason, sizeof reason);
+  return host_error_set(error, HOST_FAILED, "cannot use the tables: %s", reason);
 }
 
 static bool run(const libpq *pq, PGconn *connection, const char *text) {
@@ -161,7 +164,7 @@ static bool read_version(const libpq *pq, PGconn *connection, int *version) {
 bool postgres_schema_check(const libpq *pq, PGconn *connection, host_error *error) {
   int version;
   if (!read_version(pq, connection, &version)) {
-    return fail(pq, connection, "read", error);
+    return fail(pq, connection, error);
   }
   if (version > POSTGRES_SCHEMA_VERSION) {
     return host_error_set(error, HOST_FAILED,
@@ -185,12 +188,12 @@ static bool change(const libpq *pq, PGconn *connection) {
 bool postgres_schema_prepare(const libpq *pq, PGconn *connection, host_error *error) {
   int version;
   if (!read_version(pq, connection, &version)) {
-    return fail(pq, connection, "read", error);
+    return fail(pq, connection, error);
   }
   if (version < POSTGRES_SCHEMA_VERSION) {
     if (!run(pq, connection, "BEGIN") || !change(pq, connection) ||
         !run(pq, connection, "COMMIT")) {
-      (void)fail(pq, connection, "make", error);
+      (void)fail(pq, connection, error);
       (void)run(pq, connection, "ROLLBACK");
       return false;
     }

@@ -109,8 +109,8 @@ static bool check_row(const libpq *pq, const PGresult *row, bool *is_weak, host_
   if (*is_weak && strcmp(is[SYNCHRONOUS_SOURCE], "client") != 0) {
     return host_error_set(error, HOST_FAILED,
                           "its synchronous_commit is %s: events that were acknowledged would be "
-                          "lost; who wants that adds options=-csynchronous_commit%%3D%s to the URL",
-                          is[SYNCHRONOUS], is[SYNCHRONOUS]);
+                          "lost, unless the URL asks for that",
+                          is[SYNCHRONOUS]);
   }
   return true;
 }
