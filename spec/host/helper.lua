@@ -345,6 +345,10 @@ function Stage:palenca(arguments, options)
     end
     options = { env = env, cwd = options.cwd, log = options.log }
   end
+  if os.getenv("SPEC_DB") == "postgresql" and arguments[1] == "serve" then
+    options.env = options.env or {}
+    options.env.PALENCA_LEASE_TIMEOUT = options.env.PALENCA_LEASE_TIMEOUT or "1"
+  end
   return keep(self, process.palenca(arguments, options))
 end
 
@@ -399,7 +403,7 @@ function Stage:serve(options)
   local db = options.db or helper.database(directory)
   local arguments = { "serve", path, "--listen", "127.0.0.1:0", "--db", db }
   table.move(options.arguments or {}, 1, #(options.arguments or {}), #arguments + 1, arguments)
-  local env = { PALENCA_API_KEY = "spec-key", PALENCA_LEASE_TIMEOUT = "2" }
+  local env = { PALENCA_API_KEY = "spec-key" }
   for name, value in pairs(options.env or {}) do
     env[name] = value
   end

@@ -21,3 +21,12 @@ end)
 -- busted forgets what a file of specs has required. luv's loop would be collected with its module,
 -- and be used all the same by the next file that requires it.
 require("luv")
+
+-- Likewise the database server that all files share.
+if os.getenv("SPEC_DB") == "postgresql" then
+  local postgres = require("spec.support.postgres")
+  busted.subscribe({ "suite", "end" }, function()
+    postgres.close_shared()
+    return nil, true
+  end)
+end

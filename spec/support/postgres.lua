@@ -38,13 +38,23 @@ local function run(program, arguments)
   return out
 end
 
+-- In memory, if there is room for it: it syncs much, and what a disk does is not its test.
+local function new_directory()
+  local memory = uv.fs_statfs("/dev/shm")
+  if memory and memory.bavail * memory.bsize >= 2 ^ 28 then
+    local path = assert(uv.fs_mkdtemp("/dev/shm/palenca-spec-XXXXXX"))
+    return path, function()
+      process.run("/bin/rm", { "-rf", path })
+    end
+  end
+  return process.directory()
+end
+
 --- Makes one and starts it.
--- @tparam ?table settings name → value
 -- @treturn Cluster
-function postgres.new(settings)
-  local directory, remove = process.directory()
-  local self = setmetatable({ directory = directory, remove = remove, settings = settings or {},
-    databases = 0 }, Cluster)
+function postgres.new()
+  local directory, remove = new_directory()
+  local self = setmetatable({ directory = directory, remove = remove, databases = 0 }, Cluster)
   if uv.getuid() == 0 then
     local found = io.popen("id -u nobody; id -g nobody")
     assert(uv.fs_chown(directory, found:read("n"), found:read("n")))
@@ -62,10 +72,6 @@ end
 function Cluster:start()
   local arguments = { "-D", self.directory .. "/data", "-k", self.directory, "-c",
     "listen_addresses=", "-c", "shared_buffers=16MB", "-c", "max_wal_size=64MB" }
-  for name, value in pairs(self.settings) do
-    arguments[#arguments + 1] = "-c"
-    arguments[#arguments + 1] = name .. "=" .. value
-  end
   self.server = process.start(as_nobody(programs() .. "postgres", arguments))
   process.poll_for(function()
     assert(not self.server.code, self.server.stderr)
@@ -122,15 +128,16 @@ local shared
 
 --- The one that the specs of this process share.
 function postgres.shared()
-  if not shared then
-    shared = postgres.new()
-    require("busted").subscribe({ "suite", "end" }, function()
-      shared:close()
-      shared = nil
-      return nil, true
-    end)
-  end
+  shared = shared or postgres.new()
   return shared
+end
+
+--- Ends that one, if it was used.
+function postgres.close_shared()
+  if shared then
+    shared:close()
+  end
+  shared = nil
 end
 
 --- Whether a database is at a server.

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UPKEEP_MS 1000
+/* Between two signs of life: so many in the time of a lease, and one a second at least. */
+#define UPKEEPS_PER_LEASE 5
+#define UPKEEP_MAX_MS 1000
 /* A server that does not respond for this time counts as away. */
 #define SILENCE_MS 10000
 /* How long those who wait for a batch wait for the server to come back and say what became of it.
@@ -118,7 +120,9 @@ void postgres_submit(postgres_backend *self, event_batch *batch, event_batch_don
 }
 
 static void start_upkeep(postgres_backend *self) {
-  self->upkeep_at = clock_steady_ms() + UPKEEP_MS;
+  int64_t interval = self->request.lease_ms / UPKEEPS_PER_LEASE;
+  interval = interval < UPKEEP_MAX_MS ? interval : UPKEEP_MAX_MS;
+  self->upkeep_at = clock_steady_ms() + interval;
   begin_flight(self, FLIGHT_UPKEEP);
   postgres_send_upkeep(self);
 }

@@ -89,7 +89,7 @@ end
 function store_options.define_shared(command)
   options.add_all(command, {
     { "--lease-timeout", "At PostgreSQL: seconds after which the events of a process that is not "
-      .. "heard of any more are run by others.", 15, options.duration, "SECONDS" },
+      .. "heard of any more are run by others.", 15, options.integer(1, 3600), "SECONDS" },
   })
 end
 
