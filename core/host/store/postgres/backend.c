@@ -5,8 +5,11 @@
 #include "internal.h"
 #include "url.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LEAVE_MS 200
 
 static postgres_backend *self_of(event_backend *backend) {
   return (postgres_backend *)(void *)backend;
@@ -118,14 +121,22 @@ static void on_timer_closed(uv_handle_t *handle) {
   postgres_release(handle->data);
 }
 
-/* Says so to the server, which reads it before the end of the connection. */
+/* Says so to the server, whose response is read, lest it complains that nobody does. */
+static void leave(postgres_backend *self) {
+  values_add_integer(&self->values, self->host);
+  link_send(&self->link, STATEMENT_LEAVE, &self->values);
+  link_sync(&self->link);
+  struct pollfd socket = {.fd = self->pq->socket(self->link.connection), .events = POLLIN};
+  if (poll(&socket, 1, LEAVE_MS) == 1) {
+    (void)self->pq->consumeInput(self->link.connection);
+  }
+}
+
 static void close_backend(event_backend *backend) {
   postgres_backend *self = self_of(backend);
   self->is_closing = true;
   if (is_up(self)) {
-    values_add_integer(&self->values, self->host);
-    link_send(&self->link, STATEMENT_LEAVE, &self->values);
-    link_sync(&self->link);
+    leave(self);
   }
   link_close(&self->link);
   postgres_forget_writes(self);

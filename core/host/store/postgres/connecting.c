@@ -85,6 +85,8 @@ void postgres_connect(postgres_backend *self) {
     return;
   }
   self->work.data = self;
+  free(self->opened.last_ids);
+  self->opened.last_ids = NULL;
   self->is_connecting = postgres_write_request(self) &&
                         uv_queue_work(self->loop, &self->work, open_session, on_opened) == 0;
   if (!self->is_connecting) {
