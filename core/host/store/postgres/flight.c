@@ -241,7 +241,7 @@ static void on_result(void *context, statement_id id, const PGresult *result) {
 
 static void on_notice(void *context) {
   postgres_backend *self = context;
-  self->may_be_ready = true;
+  self->may_be_ready = self->has_notice = true;
 }
 
 /* ---- Without a connection ---- */

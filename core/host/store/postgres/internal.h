@@ -100,7 +100,7 @@ typedef struct postgres_backend {
   concurrency_limits limits;
   id_set held;           /* leased, and not finished */
   event_finish *surplus; /* leased beyond a limit: to be released with the next finishes */
-  bool may_be_ready, has_waiting, retries_last;
+  bool may_be_ready, has_notice, has_waiting, retries_last;
   stored_counts counts;
   int64_t upkeep_at, count_at, expire_at, lease_after; /* on the monotonic clock */
   bool was_expiry_full;

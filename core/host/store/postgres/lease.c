@@ -130,6 +130,7 @@ static void count_finished(postgres_backend *self,
 void postgres_send_leases(postgres_backend *self) {
   lease_state *lease = &self->lease;
   postgres_forget_leases(self);
+  self->has_notice = false; /* this transaction will see what it is of */
   count_finished(self, concurrency_release);
   *lease = (lease_state){.is_sent = true, .end = &lease->grants, .due_in = INT64_MAX};
   lease->limit = max_leases(self);
@@ -303,9 +304,9 @@ static void plan_next(postgres_backend *self) {
   const lease_state *lease = &self->lease;
   bool was_full = lease->granted >= lease->limit;
   int64_t due_in = lease->due_in;
-  if (lease->limit > 0) {
-    self->may_be_ready = was_full && lease->has_received;
-    due_in = due_in <= 0 && !was_full ? DUE_AGAIN_MS : due_in;
+  self->may_be_ready = self->has_notice || (was_full && lease->has_received);
+  if (lease->limit > 0 && !was_full && due_in <= 0) {
+    due_in = DUE_AGAIN_MS;
   }
   self->has_waiting = lease->has_received;
   self->batch->next_due = due_in == INT64_MAX ? INT64_MAX : clock_unix_ms() + due_in;

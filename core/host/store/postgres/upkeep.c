@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-#define COUNT_MS 1000
+#define COUNT_MS 2000
 #define EXPIRE_MS 1000
-#define EXPIRE_MAX 1000
+#define EXPIRE_MAX 2000
 
 static void send_reports(postgres_backend *self, int64_t now) {
   if (now >= self->count_at) {

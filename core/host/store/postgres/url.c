@@ -34,17 +34,16 @@ static void add(text *to, const char *data, size_t size) {
   to->data[to->size] = '\0';
 }
 
-/* As libpq reads it: the first colon of what is before the at sign begins the password. */
+/* A password may have any character in it that should be escaped: it ends with the last at sign. */
 static const char *add_authority(text *to, const char *from) {
-  size_t size = strcspn(from, "/?");
-  const char *at = memchr(from, '@', size);
+  const char *at = strrchr(from, '@');
   const char *colon = at != NULL ? memchr(from, ':', (size_t)(at - from)) : NULL;
   if (colon != NULL) {
     add(to, from, (size_t)(colon - from));
-    add(to, at, size - (size_t)(at - from));
-  } else {
-    add(to, from, size);
+    from = at;
   }
+  size_t size = strcspn(from, "/?");
+  add(to, from, size);
   return from + size;
 }
 
