@@ -66,8 +66,8 @@ end
 
 local databases = {}
 
---- The database of who works in a directory: a file in it, or, where SPEC_DB is "postgresql", one at
--- the specs' PostgreSQL.
+--- The database of who works in a directory: a file in it, or, where SPEC_DB is "postgresql", one
+-- at the specs' PostgreSQL.
 function helper.database(directory)
   if os.getenv("SPEC_DB") ~= "postgresql" then
     return directory .. "/events.db"

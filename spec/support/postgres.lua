@@ -1,5 +1,5 @@
---- A PostgreSQL of the specs' own: started with its first use in a directory for temporary files, as
--- an unprivileged user, on a Unix socket, and ended with the process.
+--- A PostgreSQL of the specs' own: started with its first use in a directory for temporary files,
+-- as an unprivileged user, on a Unix socket, and ended with the process.
 local uv = require("luv")
 local process = require("spec.support.process")
 
@@ -98,7 +98,7 @@ function Cluster:close()
 end
 
 --- What a database says to statements.
-function Cluster:query(url, sql)
+function Cluster.query(_, url, sql)
   local status, out, err = process.run("/usr/bin/psql", { url, "-XAtqv", "ON_ERROR_STOP=1", "-c",
     sql })
   assert(status == 0, err)

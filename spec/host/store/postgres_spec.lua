@@ -95,7 +95,7 @@ describe("palenca serve at PostgreSQL", function()
     end, "200 for " .. account)
   end
 
-  it("loses nothing, and keeps the order of an account, while processes are killed", function()
+  it("loses nothing and keeps the order while processes and the server are killed", function()
     local db, handled = cluster:database(), stage:directory() .. "/handled"
     local options = { text = RECORDING, env = { SPEC_HANDLED = handled },
       arguments = { "--workers", "2" } }
@@ -113,6 +113,9 @@ describe("palenca serve at PostgreSQL", function()
         servers[victim]:kill("sigkill")
         servers[victim]:wait_exit()
         servers[victim] = serve(db, options)
+      elseif sequence == 10 then
+        cluster:kill()
+        cluster:start()
       end
     end
     helper.ask_until(function()
@@ -203,14 +206,29 @@ describe("palenca serve at PostgreSQL", function()
     end, "a transaction to wait")
   end
 
-  -- A commit that waits for a standby is on disk already.
+  -- From then on commits wait for a standby that there is not; they are on disk already.
+  local function hold_commits(db)
+    cluster:set("synchronous_standby_names", "missing")
+    local tables = 0
+    helper.ask_until(function()
+      tables = tables + 1
+      local probe = stage:start("/usr/bin/psql", { db, "-Xqc",
+        ("CREATE TABLE probe%d ()"):format(tables) })
+      helper.ask_until(function()
+        return probe.code or cluster:query(db, "SELECT count(*) FROM pg_stat_activity "
+          .. "WHERE application_name = 'psql' AND wait_event = 'SyncRep'") == "1"
+      end, "a commit to wait")
+      return not probe.code
+    end, "commits to wait")
+  end
+
   it("knows after a lost connection that a batch was committed", function()
     local db = cluster:database()
     local served = serve(db, { arguments = { "--redelivery-window", "0" } })
     stage:at_end(function()
       cluster:set("synchronous_standby_names", "")
     end)
-    cluster:set("synchronous_standby_names", "missing")
+    hold_commits(db)
     local connection = post_beside(served, "committed")
     end_waiting(db, "SyncRep")
     cluster:set("synchronous_standby_names", "")

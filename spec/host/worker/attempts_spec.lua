@@ -184,7 +184,7 @@ describe("an attempt", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("#file comes at once, and what is behind it, if its time is further off than any can be", function()
+  it("#file comes at once, and what is behind it, if its time is too far off", function()
     local served = serve([[
       palenca.on("*", function(event)
         if event.account_id == "wished" then error({retry_after = 1e9}) end
