@@ -1,6 +1,7 @@
 /* Shows the attempts of an event to people, beside whoever serves from the file. */
-#include "store/event_admin.h"
+#include "server_events.h"
 
+#include "store/postgres/url.h"
 #include "store/sqlite/attempts.h"
 #include "store/sqlite/database_file.h"
 
@@ -83,6 +84,9 @@ bool event_store_attempts(const char *path, int64_t id, int64_t max, event_attem
   sqlite3_stmt *query = NULL;
   event_attempt attempt = {.replay = -1};
   *left_out = 0;
+  if (postgres_is_url(path)) {
+    return server_events_attempts(path, id, max, each, context, left_out, error);
+  }
   if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }

@@ -422,6 +422,9 @@ bool event_store_purge(const char *path, const event_purge *what, event_purge_re
 bool event_store_replay_matching(const char *path, const event_filter *filter,
                                  event_admin_stop stop, int64_t *replayed, int64_t *left_out,
                                  host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_events_replay_matching(path, filter, stop, replayed, left_out, error);
+  }
   const event_admin_request request = {
       .kind = EVENT_ADMIN_REPLAY_MATCHING, .filter = *filter, .stop = stop};
   event_admin_report report;
@@ -434,6 +437,9 @@ bool event_store_replay_matching(const char *path, const event_filter *filter,
 bool event_store_purge_matching(const char *path, const event_filter *filter, bool dry_run,
                                 event_admin_stop stop, event_purge_report *purge,
                                 host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_events_purge_matching(path, filter, dry_run, stop, purge, error);
+  }
   const event_admin_request request = {.kind = EVENT_ADMIN_PURGE_MATCHING,
                                        .filter = *filter,
                                        .purge = {.dry_run = dry_run},

@@ -213,7 +213,7 @@ bool event_store_list_some(const char *path, const event_filter *filter, int64_t
   size_t which;
   *next = 0;
   if (postgres_is_url(path)) {
-    return server_events_list(path, filter, each, context, error);
+    return server_events_list(path, filter, timeout_ms, each, context, next, error);
   }
   if (!find_source(filter->state, &which, error)) {
     return false;

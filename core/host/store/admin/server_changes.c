@@ -1,6 +1,6 @@
 /* Runs finished events again, and deletes them, at PostgreSQL. */
 #include "server_events.h"
-#include "server_query.h"
+#include "server_filter.h"
 
 #include "clock.h"
 
@@ -47,58 +47,87 @@ bool server_events_replay(const char *url, int64_t id, event_replay_result *resu
   return ok;
 }
 
-/* Each id once: what has died anew meanwhile is left. */
-static const char replay_dead[] =
-    "WITH dead AS (SELECT id FROM palenca.events WHERE state = 4 AND id > $1::bigint"
-    " AND ($2::text = '' OR action = $2) AND ($3::text = '' OR account_id = $3)"
-    " AND received_at >= $4::bigint ORDER BY id LIMIT 500 FOR UPDATE)"
-    ", replayed AS (" REPLAY " FROM dead WHERE events.id = dead.id RETURNING events.id)"
+/* Each id once: what has ended anew meanwhile is left. */
+static const char replay_text[] =
+    "WITH chosen AS (SELECT e.id" SERVER_TABLES " WHERE e.state >= 3 AND e.id > $8::bigint"
+    " AND e.id <= $9::bigint AND" SERVER_FILTER " ORDER BY e.id LIMIT 500 FOR UPDATE OF e)"
+    ", replayed AS (" REPLAY " FROM chosen WHERE events.id = chosen.id RETURNING events.id)"
     " SELECT count(*), coalesce(max(id), 0) FROM replayed";
 
-static bool replay_some(server_query *query, const event_filter *filter, int64_t *after,
-                        int64_t *count) {
-  values_add_integer(&query->parameters, *after);
-  server_query_add_text(query, filter->action != NULL ? filter->action : "");
-  server_query_add_text(query, filter->account_id != NULL ? filter->account_id : "");
-  values_add_integer(&query->parameters, filter->since);
-  PGresult *row = server_query_run(query, replay_dead);
-  *count = row != NULL ? server_query_integer(query, row, 0, 0) : 0;
-  *after = row != NULL ? server_query_integer(query, row, 0, 1) : 0;
+static const char unfinished_text[] =
+    "SELECT count(*) FILTER (WHERE e.state < 3), coalesce(max(e.id), 0)" SERVER_TABLES
+    " WHERE" SERVER_FILTER;
+
+/* A statement whose row is two numbers; the parameters of the filter are there before others. */
+static bool run_counting(server_query *query, const char *text, int64_t *first, int64_t *second) {
+  PGresult *row = server_query_run(query, text);
+  *first = row != NULL ? server_query_integer(query, row, 0, 0) : 0;
+  *second = row != NULL ? server_query_integer(query, row, 0, 1) : 0;
   query->pq->clear(row);
   return row != NULL;
 }
 
-bool server_events_replay_dead(const char *url, const event_filter *filter, int64_t *count,
-                               host_error *error) {
+static bool is_stopped(const event_admin_stop *stop) {
+  return stop->is_wanted != NULL && stop->is_wanted(stop->context);
+}
+
+static bool replay_all(server_query *query, const event_filter *filter, const event_admin_stop *stop,
+                       int64_t last, int64_t *count) {
+  int64_t after = 0, step = 1;
+  bool ok = true;
+  while (ok && step > 0 && !is_stopped(stop)) {
+    server_filter_add(query, filter);
+    values_add_integer(&query->parameters, after);
+    values_add_integer(&query->parameters, last);
+    ok = run_counting(query, replay_text, &step, &after);
+    *count += step;
+  }
+  return ok;
+}
+
+bool server_events_replay_matching(const char *url, const event_filter *filter,
+                                   event_admin_stop stop, int64_t *replayed, int64_t *left_out,
+                                   host_error *error) {
   server_query query;
-  *count = 0;
-  if (!server_query_open(&query, url, error)) {
+  int64_t last = 0;
+  *replayed = *left_out = 0;
+  if (!server_filter_check(filter, error) || !server_query_open(&query, url, error)) {
     return false;
   }
-  int64_t after = 0, step = 0;
-  bool ok = true;
-  do {
-    ok = replay_some(&query, filter, &after, &step);
-    *count += step;
-  } while (ok && step > 0);
-  ok = ok || server_query_fail(&query, url, error);
-  if (*count > 0) {
+  server_filter_add(&query, filter);
+  bool ok = (run_counting(&query, unfinished_text, left_out, &last) &&
+             replay_all(&query, filter, &stop, last, replayed)) ||
+            server_query_fail(&query, url, error);
+  if (*replayed > 0) {
     notify(&query);
   }
   server_query_close(&query);
-  return ok;
+  return ok && (!is_stopped(&stop) || host_error_set(error, HOST_FAILED, "the process ends"));
+}
+
+bool server_events_replay_dead(const char *url, const event_filter *filter, int64_t *count,
+                               host_error *error) {
+  const event_filter dead = {.state = event_state_names[EVENT_DEAD],
+                             .action = filter->action,
+                             .account_id = filter->account_id,
+                             .since = filter->since};
+  int64_t left_out;
+  return server_events_replay_matching(url, &dead, (event_admin_stop){NULL, NULL}, count, &left_out,
+                                       error);
 }
 
 /* ---- Deleting ---- */
 
 /* Duplicates of what is in the window must still be recognized. */
 #define CHOSEN                                                                                     \
-  " FROM palenca.events AS e LEFT JOIN palenca.bodies AS b USING (id)"                             \
-  " WHERE e.state = $1::bigint AND e.finished_at < to_timestamp($2::bigint / 1000.0)"
+  SERVER_TABLES " WHERE e.state >= 3 AND" SERVER_FILTER                                            \
+                " AND e.finished_at < to_timestamp($8::bigint / 1000.0)"
 #define BYTES                                                                                      \
   "(length(action) + coalesce(length(account_id), 0) + coalesce(length(error), 0)"                 \
   " + coalesce(length(body), 0))::bigint"
-#define IS_KEPT "received_at >= $3::bigint"
+#define IS_KEPT "received_at >= $9::bigint"
+/* 9999-12-31: no time of a finish is later. */
+#define WHENEVER INT64_C(253402214400000)
 
 static const char count_text[] =
     "SELECT count(*) FILTER (WHERE NOT " IS_KEPT "), count(*) FILTER (WHERE " IS_KEPT "),"
@@ -108,6 +137,7 @@ static const char delete_text[] =
     "WITH old AS MATERIALIZED (SELECT e.id, " BYTES " AS size" CHOSEN " AND NOT " IS_KEPT
     " ORDER BY e.finished_at LIMIT 500 FOR UPDATE OF e SKIP LOCKED)"
     ", e AS (DELETE FROM palenca.events USING old WHERE events.id = old.id)"
+    ", a AS (DELETE FROM palenca.attempts USING old WHERE attempts.id = old.id)"
     ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
     ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
     " RETURNING bodies.id, bodies.hash)"
@@ -115,9 +145,16 @@ static const char delete_text[] =
     " WHERE receipts.hash = b.hash AND receipts.event = b.id)"
     " SELECT count(*), 0::bigint, coalesce(sum(size), 0)::bigint FROM old";
 
-static bool run_purge(server_query *query, const char *text, const event_purge *what,
+typedef struct {
+  const event_filter *filter;
+  int64_t finished_before;
+  bool dry_run;
+  event_admin_stop stop;
+} purge_request;
+
+static bool run_purge(server_query *query, const char *text, const purge_request *what,
                       int64_t received_before, event_purge_report *step) {
-  values_add_integer(&query->parameters, what->state);
+  server_filter_add(query, what->filter);
   values_add_integer(&query->parameters, what->finished_before);
   values_add_integer(&query->parameters, received_before);
   PGresult *row = server_query_run(query, text);
@@ -138,7 +175,7 @@ static bool find_window(server_query *query, int64_t *received_before) {
   return row != NULL;
 }
 
-static bool purge(server_query *query, const event_purge *what, event_purge_report *report) {
+static bool purge(server_query *query, const purge_request *what, event_purge_report *report) {
   int64_t received_before;
   event_purge_report found = {.events = 0}, step = {.events = 1};
   bool ok = find_window(query, &received_before) &&
@@ -148,7 +185,7 @@ static bool purge(server_query *query, const event_purge *what, event_purge_repo
     report->events = found.events;
     report->bytes = found.bytes;
   }
-  while (ok && !what->dry_run && step.events > 0) {
+  while (ok && !what->dry_run && step.events > 0 && !is_stopped(&what->stop)) {
     ok = run_purge(query, delete_text, what, received_before, &step);
     report->events += ok ? step.events : 0;
     report->bytes += ok ? step.bytes : 0;
@@ -156,14 +193,30 @@ static bool purge(server_query *query, const event_purge *what, event_purge_repo
   return ok && server_query_size(query, &report->file_size);
 }
 
-bool server_events_purge(const char *url, const event_purge *what, event_purge_report *report,
-                         host_error *error) {
+static bool run_request(const char *url, const purge_request *what, event_purge_report *report,
+                        host_error *error) {
   server_query query;
   *report = (event_purge_report){.events = 0};
-  if (!server_query_open(&query, url, error)) {
+  if (!server_filter_check(what->filter, error) || !server_query_open(&query, url, error)) {
     return false;
   }
   bool ok = purge(&query, what, report) || server_query_fail(&query, url, error);
   server_query_close(&query);
-  return ok;
+  return ok && (!is_stopped(&what->stop) || host_error_set(error, HOST_FAILED, "the process ends"));
+}
+
+bool server_events_purge(const char *url, const event_purge *what, event_purge_report *report,
+                         host_error *error) {
+  const event_filter filter = {.state = event_state_names[what->state]};
+  const purge_request request = {
+      .filter = &filter, .finished_before = what->finished_before, .dry_run = what->dry_run};
+  return run_request(url, &request, report, error);
+}
+
+bool server_events_purge_matching(const char *url, const event_filter *filter, bool dry_run,
+                                  event_admin_stop stop, event_purge_report *report,
+                                  host_error *error) {
+  const purge_request request = {
+      .filter = filter, .finished_before = WHENEVER, .dry_run = dry_run, .stop = stop};
+  return run_request(url, &request, report, error);
 }

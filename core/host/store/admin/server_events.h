@@ -5,15 +5,25 @@
 
 #include "store/event_admin.h"
 
-bool server_events_list(const char *url, const event_filter *filter, event_visit each,
-                        void *context, host_error *error);
+/* `timeout_ms`: 0 if it may take whatever it takes. */
+bool server_events_list(const char *url, const event_filter *filter, int64_t timeout_ms,
+                        event_visit each, void *context, int64_t *next, host_error *error);
 bool server_events_show(const char *url, int64_t id, event_visit each, void *context,
                         host_error *error);
+bool server_events_attempts(const char *url, int64_t id, int64_t max, event_attempt_visit each,
+                            void *context, int64_t *left_out, host_error *error);
+bool server_events_count_states(const char *url, int64_t states[EVENT_STATES], host_error *error);
 bool server_events_stats(const char *url, event_stats *stats, host_error *error);
 bool server_events_replay(const char *url, int64_t id, event_replay_result *result,
                           host_error *error);
 bool server_events_replay_dead(const char *url, const event_filter *filter, int64_t *count,
                                host_error *error);
+bool server_events_replay_matching(const char *url, const event_filter *filter,
+                                   event_admin_stop stop, int64_t *replayed, int64_t *left_out,
+                                   host_error *error);
+bool server_events_purge_matching(const char *url, const event_filter *filter, bool dry_run,
+                                  event_admin_stop stop, event_purge_report *report,
+                                  host_error *error);
 bool server_events_purge(const char *url, const event_purge *what, event_purge_report *report,
                          host_error *error);
 

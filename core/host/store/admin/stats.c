@@ -121,6 +121,9 @@ static const char states_text[] =
 bool event_store_count_states(const char *path, int64_t states[EVENT_STATES], host_error *error) {
   event_file file;
   sqlite3_stmt *query = NULL;
+  if (postgres_is_url(path)) {
+    return server_events_count_states(path, states, error);
+  }
   if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }

@@ -74,6 +74,17 @@ static const char tables[] =
     " id bigint PRIMARY KEY,"
     " traceparent text,"
     " request_id text) WITH (" VACUUM ");"
+    "CREATE TABLE palenca.attempts ("
+    " id bigint NOT NULL,"
+    " replay integer NOT NULL,"
+    " attempt integer NOT NULL,"
+    " started_at bigint,"
+    " duration bigint,"
+    " outcome smallint NOT NULL,"
+    " error text,"
+    " lines text,"
+    " lines_left_out bigint,"
+    " PRIMARY KEY (id, replay, attempt)) WITH (" VACUUM ");"
     "CREATE TABLE palenca.timers ("
     " name text PRIMARY KEY,"
     " interval_ms bigint NOT NULL,"
@@ -124,10 +135,10 @@ static const char functions[] =
     " clock_timestamp() + lease_ms * interval '1 millisecond', 1, 0, NULL, false);"
     " END IF;"
     " END $$;"
-    /* Of a body that is no JSON, or whose platform is no text, it is not known. */
+    /* Of a body that is no JSON, or nested too deeply, it is not known. */
     "CREATE FUNCTION palenca.platform_of(body bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$"
     " BEGIN RETURN convert_from(body, 'UTF8')::json #>> '{data,platform}';"
-    " EXCEPTION WHEN data_exception THEN RETURN NULL;"
+    " EXCEPTION WHEN data_exception OR program_limit_exceeded THEN RETURN NULL;"
     " END $$;"
     "UPDATE palenca.schema_version SET version = 1;";
 

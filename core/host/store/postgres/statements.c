@@ -54,7 +54,7 @@ static const struct {
                                 " AS u(hash, n) JOIN palenca.receipts AS r USING (hash)"},
     /* Only of the lease that is ended: it may have expired since, and be another's. */
     [STATEMENT_FINISH] =
-        {"finish", "UPDATE palenca.events AS e SET owner = NULL,"
+        {"finish", "WITH ended AS (UPDATE palenca.events AS e SET owner = NULL,"
                    " state = CASE f.kind WHEN 0 THEN 3 WHEN 1 THEN 2 WHEN 2 THEN 4 ELSE 0 END,"
                    " attempts = e.attempts - (f.kind = 3)::integer,"
                    " due_at = CASE WHEN f.kind = 1"
@@ -62,10 +62,16 @@ static const struct {
                    " finished_at = CASE WHEN f.kind IN (0, 2) THEN now() END,"
                    " error = CASE WHEN f.kind = 1 THEN f.error ELSE coalesce(f.error, e.error) END"
                    " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[],"
-                   " $5::text[], $6::bigint[], $7::bigint[])"
-                   " AS f(id, owner, kind, delay, error, attempt, replay)"
+                   " $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],"
+                   " $10::text[], $11::bigint[]) AS f(id, owner, kind, delay, error, attempt,"
+                   " replay, started_at, duration, lines, lines_left_out)"
                    " WHERE e.id = f.id AND e.state = 1 AND e.owner = f.owner"
-                   " AND e.attempts = f.attempt AND e.replays = f.replay RETURNING e.id"},
+                   " AND e.attempts = f.attempt AND e.replays = f.replay RETURNING f.*)"
+                   ", a AS (INSERT INTO palenca.attempts SELECT id, replay, attempt,"
+                   " nullif(started_at, 0), CASE WHEN started_at > 0 THEN duration END, kind,"
+                   " error, lines, CASE WHEN lines IS NOT NULL THEN lines_left_out END"
+                   " FROM ended WHERE kind < 3 ON CONFLICT DO NOTHING)"
+                   " SELECT id FROM ended"},
     /* Of those that were ended so by this very transaction. */
     [STATEMENT_NOTICE] =
         {"notice", "WITH input AS MATERIALIZED (SELECT nextval('palenca.event_ids') AS id, n.body"
@@ -141,11 +147,15 @@ static const struct {
                                 " (SELECT id FROM palenca.hosts WHERE NOT is_dead"
                                 " AND expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)"},
     [STATEMENT_FREE_EVENTS] =
-        {"free_events", "UPDATE palenca.events SET state = 0, owner = NULL,"
+        {"free_events", "WITH freed AS (UPDATE palenca.events SET state = 0, owner = NULL,"
                         " error = 'the process died during attempt ' || attempts"
                         " WHERE id IN (SELECT id FROM palenca.events AS e"
                         " WHERE state = 1 AND NOT EXISTS (SELECT FROM palenca.hosts AS h"
-                        " WHERE h.id = e.owner AND NOT h.is_dead) FOR UPDATE OF e SKIP LOCKED)"},
+                        " WHERE h.id = e.owner AND NOT h.is_dead) FOR UPDATE OF e SKIP LOCKED)"
+                        " RETURNING id, replays, attempts, error)"
+                        " INSERT INTO palenca.attempts (id, replay, attempt, outcome, error)"
+                        " SELECT id, replays, attempts, 3, error FROM freed"
+                        " ON CONFLICT DO NOTHING"},
     [STATEMENT_FREE_TIMERS] =
         {"free_timers", "UPDATE palenca.timers SET owner = NULL"
                         " WHERE name IN (SELECT name FROM palenca.timers AS t"
@@ -176,6 +186,8 @@ static const struct {
                           " AND finished_at < now() - $1::bigint * interval '1 millisecond'"
                           " ORDER BY finished_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
                           ", e AS (DELETE FROM palenca.events USING old WHERE events.id = old.id)"
+                          ", a AS (DELETE FROM palenca.attempts USING old"
+                          " WHERE attempts.id = old.id)"
                           ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
                           ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
                           " RETURNING bodies.id, bodies.hash)"

@@ -7,8 +7,8 @@
 #include <string.h>
 
 _Static_assert(EVENT_OUTCOME_DONE == 0 && EVENT_OUTCOME_RETRY == 1 && EVENT_OUTCOME_DEAD == 2 &&
-                   EVENT_OUTCOME_RELEASED == 3,
-               "the statement of finishes knows them by these numbers");
+                   EVENT_OUTCOME_RELEASED == 3 && EVENT_ATTEMPT_INTERRUPTED == 3,
+               "statements know them by these numbers");
 
 static size_t count_puts(const event_batch *batch) {
   size_t count = 0;
@@ -235,21 +235,52 @@ static int64_t start_of(const postgres_backend *self, const event_finish *finish
   return finish->has_started;
 }
 
+static int64_t started_of(const postgres_backend *self, const event_finish *finish) {
+  (void)self;
+  return finish->started_at;
+}
+
+static int64_t duration_of(const postgres_backend *self, const event_finish *finish) {
+  (void)self;
+  return finish->duration;
+}
+
+static int64_t left_out_of(const postgres_backend *self, const event_finish *finish) {
+  (void)self;
+  return finish->lines_left_out;
+}
+
+static const char *error_of(const event_finish *finish) {
+  return finish->error;
+}
+
+static const char *lines_of(const event_finish *finish) {
+  return finish->lines;
+}
+
+static void add_finish_texts(postgres_backend *self,
+                             const char *(*text_of)(const event_finish *finish)) {
+  values_begin_array(&self->values, VALUES_TEXT);
+  for (const event_finish *f = self->batch->finishes; f != NULL; f = f->next) {
+    if (is_event(f)) {
+      values_add_text_element(&self->values, text_of(f));
+    }
+  }
+}
+
 static void send_event_finishes(postgres_backend *self) {
-  values *to = &self->values;
   add_integers(self, is_event, id_of);
   add_integers(self, is_event, owner_of);
   add_integers(self, is_event, kind_of);
   add_integers(self, is_event, delay_of);
-  values_begin_array(to, VALUES_TEXT);
-  for (const event_finish *f = self->batch->finishes; f != NULL; f = f->next) {
-    if (is_event(f)) {
-      values_add_text_element(to, f->error);
-    }
-  }
+  add_finish_texts(self, error_of);
   add_integers(self, is_event, attempt_of);
   add_integers(self, is_event, replay_of);
-  link_send(&self->link, STATEMENT_FINISH, to);
+  add_integers(self, is_event, started_of);
+  add_integers(self, is_event, duration_of);
+  add_finish_texts(self, lines_of);
+  add_integers(self, is_event, left_out_of);
+  link_send(&self->link, STATEMENT_FINISH, &self->values);
 }
 
 static void send_notices(postgres_backend *self) {
