@@ -108,7 +108,7 @@ describe("palenca.on_dead", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("leaves nothing behind in a script that no longer has it", function()
+  it("#file leaves nothing behind in a script that no longer has it", function()
     process.write_file(broken, "")
     local served = serve({ arguments = { "--workers", "1" } })
     helper.post(served.url, { account_id = "a1", webhook_action = "login.error" })

@@ -367,7 +367,7 @@ describe("the admin page", function()
 
   it("changes nothing by GET", function()
     local function all()
-      return helper.query(served.db, "SELECT group_concat(id || state || replays) FROM events")
+      return helper.query(served.db, "SELECT id, state, replays FROM events ORDER BY id")
     end
     local before = all()
     for _, path in ipairs { "/api/replay?id=1", "/api/purge", path_of("first", "/body"),
@@ -468,7 +468,7 @@ describe("the admin page", function()
     served:wait_exit()
   end)
 
-  it("shows the latest attempts, and as many of their lines as there is room for", function()
+  it("#file shows the latest attempts, and as many of their lines as there is room for", function()
     local served = stage:serve({ text = SCRIPT, arguments = { "--admin", "127.0.0.1:0" } })
     local admin = served.stderr:match("admin page at (http://[%d.:]+)\n")
     helper.post(served.url, { account_id = "a" })
@@ -492,7 +492,7 @@ describe("the admin page", function()
     assert.equal(0, served:stop())
   end)
 
-  it("shows no body that it does not understand", function()
+  it("#file shows no body that it does not understand", function()
     local served = stage:serve({ text = SCRIPT, arguments = { "--admin", "127.0.0.1:0" } })
     local admin = served.stderr:match("admin page at (http://[%d.:]+)\n")
     helper.post(served.url, { account_id = "a" })

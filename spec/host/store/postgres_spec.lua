@@ -158,11 +158,41 @@ describe("palenca serve at PostgreSQL", function()
     first:wait_output("stderr", "(what the handlers of 1 events ended with changes nothing)")
     local event = helper.wait_state(db, "stopped", "done")
     assert.are.equal(2, event.attempts)
+    local _, shown = process.run(process.program(), { "events", "show", "1", "--json", "--db", db })
+    local outcomes = {}
+    for i, attempt in ipairs(helper.json.decode(shown).history) do
+      outcomes[i] = attempt.outcome .. " " .. tostring(attempt.error)
+    end
+    assert.are.same({ "interrupted the process died during attempt 1", "done nil" }, outcomes)
     -- and it goes on, as another process
     helper.post(first.url, { account_id = "later" })
     server:wait_request("/1", 2).respond(200, "{}")
     helper.wait_state(db, "later", "done")
     assert.are.equal(0, first:stop())
+    assert.are.equal(0, second:stop())
+  end)
+
+  it("takes over the events of a process that died while old ones cannot be deleted", function()
+    local db, server = cluster:database(), stage:server(function() end)
+    local options = {
+      text = [[
+        local palenca, URL = require "palenca", os.getenv "SPEC_URL"
+        palenca.on("*", function(event) palenca.http{url = URL .. "/" .. event.attempt} end)
+      ]],
+      env = { SPEC_URL = server.url },
+    }
+    local first = serve(db, options)
+    helper.post(first.url, { account_id = "killed" })
+    server:wait_request("/1")
+    local second = serve(db, options)
+    cluster:query(db, [[CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'kept for the auditor'; END $$;
+      CREATE TRIGGER t BEFORE DELETE ON palenca.events EXECUTE FUNCTION reject()]])
+    second:wait_output("stderr", "(leases and old events: .*kept for the auditor)")
+    first:kill("sigkill")
+    first:wait_exit()
+    server:wait_request("/2").respond(200, "{}")
+    assert.are.equal(2, helper.wait_state(db, "killed", "done").attempts)
     assert.are.equal(0, second:stop())
   end)
 
@@ -439,6 +469,9 @@ describe("palenca serve at PostgreSQL", function()
     assert.are.equal(1, #helper.events(db, { "--state", "dead" }))
     assert.are.equal(1, #helper.events(db, { "--account", "works" }))
     assert.are.equal(0, #helper.events(db, { "--platform", "uber" }))
+    assert.are.equal(2, #helper.events(db, { "--action", "login.*" }))
+    assert.are.equal(2, #helper.events(db, { "--action", "login.success" }))
+    assert.are.equal(0, #helper.events(db, { "--action", "user.*" }))
     local stats = helper.json.decode(run("stats", "--db", db, "--json"))
     assert.are.same({ 1, 1 }, { stats.states.dead, stats.states.done })
     assert.truthy(run("show", tostring(done.id), "--db", db):find("account +works"))
@@ -453,5 +486,8 @@ describe("palenca serve at PostgreSQL", function()
     local purged = helper.json.decode(run("purge", "--older-than", "0", "--db", db, "--json"))
     assert.are.equal(2, purged.events)
     assert.are.equal(0, #helper.events(db))
+    for _, name in ipairs({ "attempts", "bodies", "events", "receipts", "traces" }) do
+      assert.are.equal("0", cluster:query(db, "SELECT count(*) FROM palenca." .. name), name)
+    end
   end)
 end)

@@ -12,7 +12,7 @@
 #define UPKEEP_MAX_MS 1000
 /* A server that does not respond for this time counts as away. */
 #define SILENCE_MS 10000
-/* How long those who wait for a batch wait for the server to come back and say what became of it.
+/* How long those who wait for a batch wait for the server to come back, and say what became of it.
  */
 #define DOUBT_MS 4000
 
@@ -73,6 +73,7 @@ static void end_batch(postgres_backend *self, event_batch_result result) {
   event_batch *batch = self->batch;
   self->batch = NULL;
   self->is_in_doubt = false;
+  self->doubt_until = 0;
   if (result != EVENT_BATCH_COMMITTED) {
     postgres_abandon_writes(self);
     postgres_forget_leases(self);
@@ -180,9 +181,18 @@ static void end_upkeep(postgres_backend *self) {
                  "the leases of this process have expired: other processes run its "
                  "events");
     start_again(self);
+    return;
+  }
+  bool has_failed = self->flight_failure.code[0] != '\0' && !is_transient(&self->flight_failure);
+  if (has_failed && !self->is_upkeep_failing) {
+    char line[500];
+    (void)snprintf(line, sizeof line, "cannot look after leases and old events: %s",
+                   self->flight_failure.message);
+    postgres_log(self, true, line);
   } else if (self->flight_failure.code[0] == '\0') {
     self->failure = EVENT_FAILURE_NONE;
   }
+  self->is_upkeep_failing = has_failed;
 }
 
 static bool is_to_be_cleaned(const postgres_backend *self) {
@@ -258,9 +268,9 @@ static void lose_batch(postgres_backend *self) {
     postgres_end_writes(self);
     postgres_end_leases(self);
     end_batch(self, EVENT_BATCH_COMMITTED);
-  } else if (is_doubtful(self)) {
+  } else if (is_doubtful(self) || self->flight == FLIGHT_UPKEEP) { /* or it was not sent yet */
     int64_t now = clock_steady_ms();
-    self->is_in_doubt = true;
+    self->is_in_doubt = self->is_in_doubt || is_doubtful(self);
     self->doubt_until = self->doubt_until > 0 ? self->doubt_until : now + DOUBT_MS;
   } else if (!self->is_in_doubt) {
     fail_batch(self, self->reason);
@@ -320,6 +330,7 @@ void postgres_on_connected(postgres_backend *self, bool is_same_host) {
   if (self->batch != NULL && self->is_in_doubt) {
     resolve_doubt(self, is_same_host);
   } else if (self->batch != NULL) {
+    self->doubt_until = 0;
     start_batch(self);
   } else {
     start_upkeep(self);
@@ -334,8 +345,9 @@ static void repeat_finishes(postgres_backend *self) {
 
 /* Who waits does so for a few seconds only. */
 static void end_doubt(postgres_backend *self) {
-  repeat_finishes(self);
-  self->doubt_until = 0;
+  if (self->is_in_doubt) {
+    repeat_finishes(self);
+  }
   fail_batch(self, self->reason);
 }
 
@@ -348,7 +360,7 @@ void postgres_on_unconnected(postgres_backend *self) {
 void postgres_tick(uv_timer_t *handle) {
   postgres_backend *self = handle->data;
   int64_t now = clock_steady_ms();
-  if (self->batch != NULL && self->is_in_doubt && now >= self->doubt_until) {
+  if (self->batch != NULL && self->doubt_until > 0 && now >= self->doubt_until) {
     end_doubt(self);
   }
   if (!is_up(self)) {

@@ -107,16 +107,11 @@ typedef struct postgres_backend {
 
   char reason[500];
   event_failure failure; /* of the last batch, or upkeep */
-  bool is_weak_logged;
+  bool is_weak_logged, is_upkeep_failing;
 } postgres_backend;
 
 bool id_set_add(id_set *set, int64_t id);
 void id_set_remove(id_set *set, int64_t id);
-
-/* Keeps a failure of the server, if it is the first one. */
-void postgres_note_failure(postgres_backend *self, server_failure *failure, const PGresult *result);
-bool postgres_is_ok(const postgres_backend *self, const PGresult *result);
-void postgres_log(const postgres_backend *self, bool is_error, const char *message);
 
 /* ---- write.c ---- */
 
@@ -132,6 +127,16 @@ void postgres_resolve_puts(postgres_backend *self, const int64_t *ids, size_t co
 /* It is not committed, and all is as before. */
 void postgres_abandon_writes(postgres_backend *self);
 void postgres_forget_writes(postgres_backend *self);
+
+/* ---- finish.c ---- */
+
+/* How many of the batch's are of events. */
+size_t postgres_count_finishes(const postgres_backend *self);
+void postgres_send_finishes(postgres_backend *self);
+/* Keeps which of them were of valid leases. */
+void postgres_take_finished(postgres_backend *self, const PGresult *rows);
+/* After the commit: none of them is leased any more. */
+void postgres_end_finishes(postgres_backend *self);
 
 /* ---- lease.c ---- */
 

@@ -23,22 +23,36 @@ static void send_reports(postgres_backend *self, int64_t now) {
   }
 }
 
-void postgres_send_upkeep(postgres_backend *self) {
+static void begin(postgres_backend *self) {
   link_send(&self->link, STATEMENT_BEGIN, NULL);
   values_add_integer(&self->values, self->host);
   values_add_integer(&self->values, self->epoch);
   link_send(&self->link, STATEMENT_BEGIN_LEASE, &self->values);
+}
+
+static void end(postgres_backend *self) {
+  link_send(&self->link, STATEMENT_COMMIT, NULL);
+  link_sync(&self->link);
+}
+
+/* In three transactions: what fails in a later one must not let leases expire, or keep those of
+ * others that have. */
+void postgres_send_upkeep(postgres_backend *self) {
+  begin(self);
   values_add_integer(&self->values, self->host);
   values_add_integer(&self->values, self->epoch);
   values_add_integer(&self->values, self->request.lease_ms);
   link_send(&self->link, STATEMENT_KEEP, &self->values);
+  end(self);
+  begin(self);
   link_send(&self->link, STATEMENT_BURY, NULL);
   link_send(&self->link, STATEMENT_FREE_EVENTS, NULL);
   link_send(&self->link, STATEMENT_FREE_TIMERS, NULL);
   link_send(&self->link, STATEMENT_DROP_HOSTS, NULL);
+  end(self);
+  begin(self);
   send_reports(self, clock_steady_ms());
-  link_send(&self->link, STATEMENT_COMMIT, NULL);
-  link_sync(&self->link);
+  end(self);
 }
 
 static void take_counts(postgres_backend *self, const PGresult *row) {

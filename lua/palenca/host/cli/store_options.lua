@@ -51,8 +51,8 @@ end
 -- Of ENOENT, on all systems.
 local NOT_FOUND = 2
 
---- Raises if there is no file of the database, for commands that make none: the default is a name in the
--- current directory, which may be another one than that of `palenca serve`.
+--- Raises if there is no file of the database, for commands that make none: the default is a name
+-- in the current directory, which may be another one than that of `palenca serve`.
 -- @tparam table given the parsed options
 function store_options.require_db(given)
   if host.events.is_server(given.db) then
