@@ -159,7 +159,8 @@ local function record_decision(self, event, make, fail)
   if not record then
     fail("event must be the one that the handler was called with, while that runs")
   elseif not self.has_ledger then
-    fail("decisions are recorded in a database in a file only, at PostgreSQL not yet")
+    fail("decisions are recorded in a database in a file only, at PostgreSQL not yet: serve what "
+      .. "decides from a file")
   elseif record.decision then
     fail("a decision was recorded for event %d in this attempt already", record.id)
   end

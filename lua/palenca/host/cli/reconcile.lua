@@ -24,7 +24,8 @@ function command.define(element)
     convert = time_argument.parse,
     argname = "TIME",
   })
-  store_options.add_db(element, nil, store_options.NOT_YET)
+  store_options.add_db(element, nil, store_options.not_yet("compare 'palenca logins' with "
+    .. "'palenca events list'"))
   options.add_json(element)
   options.add_client(element)
 end

@@ -47,7 +47,7 @@ function shadow.define(command)
       options.integer(16, 1048576, "MiB"), "MIB" },
   })
   store_options.add_db(command, "The database that 'palenca serve --record-responses' writes to.",
-    store_options.NOT_YET)
+    store_options.not_yet("serve what decides from a file"))
   options.add_json(command)
 end
 

@@ -31,8 +31,22 @@ function store_options.file_only(advice)
   end
 end
 
---- What it cannot do yet at a server.
-store_options.NOT_YET = "at PostgreSQL it is not possible yet"
+--- What to do instead of what is not possible yet at a server.
+-- @tparam string instead
+-- @treturn string for who names a database at a server
+function store_options.not_yet(instead)
+  return "at PostgreSQL it is not possible yet: " .. instead
+end
+
+local FROM_A_FILE = "serve what decides from a file"
+
+-- Options that nothing at a server corresponds to yet: whether one is given, and what to do.
+local UNSUPPORTED = {
+  { "--record-responses", "record_responses", FROM_A_FILE },
+  { "--decision-retention", "decision_retention", FROM_A_FILE },
+  { "--reconcile", "reconcile", "compare 'palenca logins' with 'palenca events list'" },
+  { "--alert-url", "alert_url", "send alerts in palenca.on_dead" },
+}
 
 --- Adds `--db`.
 -- @param command of argparse
@@ -96,19 +110,23 @@ function store_options.define_shared(command)
   })
 end
 
--- Of the options that nothing at a server corresponds to yet, one that was given.
-local function unsupported_option(given)
-  return given.record_responses and "--record-responses" or given.reconcile and "--reconcile"
-    or given.alert_url and "--alert-url" or given.decision_retention > 0 and "--decision-retention"
+local function problem_at_server(given)
+  for _, option in ipairs(UNSUPPORTED) do
+    local value = given[option[2]]
+    if value and value ~= 0 then
+      return ("%s: this is for a database in a file; %s"):format(option[1],
+        store_options.not_yet(option[3]))
+    end
+  end
 end
 
 --- What is wrong with their combination.
 -- @tparam table given the parsed options
 -- @treturn ?string
 function store_options.problem(given)
-  local unsupported = given.db and host.events.is_server(given.db) and unsupported_option(given)
+  local unsupported = given.db and host.events.is_server(given.db) and problem_at_server(given)
   if unsupported then
-    return unsupported .. ": this is for a database in a file; " .. store_options.NOT_YET
+    return unsupported
   end
   if given.retention > 0 and given.retention * 86400 < given.redelivery_window then
     return string.format("--retention %g (days) is shorter than --redelivery-window %g (seconds): "
