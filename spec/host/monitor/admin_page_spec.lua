@@ -224,10 +224,10 @@ describe("the admin page", function()
     helper.ask_until(function()
       result = select(2, get("/api/stats"))
       return result.states.done == 2 and result.states.dead == 1
+        and result.oldest_unfinished_at == cjson.null -- which is looked at now and then
     end, "the counts")
     assert.same({ received = 0, running = 0, retry = 0, done = 2, dead = 1 }, result.states)
-    assert.same({ true, {}, cjson.null }, { result.ready, result.reasons,
-      result.oldest_unfinished_at })
+    assert.same({ true, {} }, { result.ready, result.reasons })
     assert.is_true(math.abs(result.time / 1000 - os.time()) < 600)
     assert.truthy(result.version:find("^%d+%.%d+"))
   end)
