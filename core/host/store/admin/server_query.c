@@ -27,7 +27,13 @@ bool server_query_open(server_query *query, const char *url, host_error *error) 
     server_query_close(query);
     return name_in(url, reason.message, error);
   }
-  return true;
+  PGresult *set = server_query_run(query, "SET lock_timeout = '5s'"); /* whoever has locked what */
+  bool ok = set != NULL || server_query_fail(query, url, error);
+  query->pq->clear(set);
+  if (!ok) {
+    server_query_close(query);
+  }
+  return ok;
 }
 
 void server_query_close(server_query *query) {
