@@ -27,6 +27,8 @@ local identity_numbers = {
   "%f[%w]()%d%d%d%d%d%d%d%d%d%d%d()%f[%W]",
 }
 
+local UUID_LENGTH = 36
+
 -- JSON within a string of JSON within a string of JSON, and so on.
 local NESTED_MOST = 8
 
@@ -81,13 +83,20 @@ local function decoded(view, begins)
   return #whole < #text and { text = whole, first = first, last = last } or nil
 end
 
+-- The last group of an id in UUID form may look like one.
+local function is_end_of_uuid(text, last)
+  return last >= UUID_LENGTH and is_uuid(text:sub(last - UUID_LENGTH + 1, last))
+end
+
 local function add_marks(marks, text, view)
   for _, pattern in ipairs(identity_numbers) do
     for from, behind in text:gmatch(pattern) do
-      marks[#marks + 1] = {
-        view and view.first[from] or from,
-        view and view.last[behind - 1] or behind - 1,
-      }
+      if not is_end_of_uuid(text, behind - 1) then
+        marks[#marks + 1] = {
+          view and view.first[from] or from,
+          view and view.last[behind - 1] or behind - 1,
+        }
+      end
     end
   end
 end
@@ -161,11 +170,6 @@ function redact.identity(text)
   return table.concat(parts)
 end
 
--- The last part of an id in UUID form may look like one.
-local function is_end_of_uuid(text, last)
-  return last >= 36 and is_uuid(text:sub(last - 35, last))
-end
-
 --- Finds the identity numbers in a text, each once, as it is written there.
 -- @tparam string text any text
 -- @treturn {string,...}
@@ -173,7 +177,7 @@ function redact.identity_numbers(text)
   local list, seen = {}, {}
   for _, mark in ipairs(find_identity(text)) do
     local number = text:sub(mark[1], mark[2])
-    if not mark.is_void and not seen[number] and not is_end_of_uuid(text, mark[2]) then
+    if not mark.is_void and not seen[number] then
       seen[number] = true
       list[#list + 1] = number
     end

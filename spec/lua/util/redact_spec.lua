@@ -84,6 +84,23 @@ describe("a text for a log", function()
     end
   end)
 
+  it("keeps an id whose last group looks like one, and masks a number beside it", function()
+    local id = "0a1b2c3d-0000-4000-8000-dcc7910441a6"
+    for _, form in ipairs({ "%s", "account %s: not_found", '"\\n%s\\u0020"', "%%2F%s%%3F",
+      '{"a":"{\\"id\\":\\"%s\\"}"}' }) do
+      local text = form:format(id)
+      assert.equal(text, redact.identity(text))
+    end
+    for name, number in pairs(numbers) do
+      assert.equal(id .. " [identity number] " .. id,
+        redact.identity(("%s %s %s"):format(id, number, id)), name)
+    end
+    for _, text in ipairs({ "dcc7910441a6", "8000-dcc7910441a6", id:gsub("^.", "x"),
+      id:sub(2), "0a1b2c3d-0000-4000-80000-dcc7910441a6" }) do
+      assert.truthy(redact.identity(text):find("[identity number]", 1, true), text)
+    end
+  end)
+
   it("is masked in an error's text, and unmasked in its fields", function()
     local err = errors.new({ kind = "invalid", message = "XEXX010101HNEXXXA4 is taken",
       errors = { { location = "body.curp", message = "12345678909" } } })
