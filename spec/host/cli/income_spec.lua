@@ -473,7 +473,8 @@ describe("palenca income and palenca decide", function()
         local heading, row = helper.read_file(directory .. "/decided_csv/" .. account .. ".csv")
           :match("^([^\n]*)\n([^\n]*)\n$")
         assert.are.equal("account,platform,last_login,connected,outcome,reasons,max_installment,"
-          .. "monthly_income,currency,installment,obligations,as_of,rule_version,uncounted_rows",
+          .. "monthly_income,currency,installment,obligations,as_of,as_of_reason,rule_version,"
+          .. "uncounted_rows",
           heading)
         assert.truthy(row:find("," .. found.outcome .. "," .. table.concat(found.reasons, " ")
           .. ",", 1, true), row)

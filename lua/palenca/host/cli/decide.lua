@@ -74,7 +74,7 @@ end
 local columns = {}
 for at, name in ipairs({ "account", "platform", "last_login", "connected", "outcome", "reasons",
   "max_installment", "monthly_income", "currency", "installment", "obligations", "as_of",
-  "rule_version", "uncounted_rows" }) do
+  "as_of_reason", "rule_version", "uncounted_rows" }) do
   columns[at] = { name = name }
 end
 
@@ -103,6 +103,7 @@ local function file_of(given, decide, api)
     installment = request.installment,
     obligations = request.obligations,
     as_of = result.as_of,
+    as_of_reason = result.as_of_reason,
     rule_version = verdict.rule_version,
     uncounted_rows = result.uncounted_rows,
   }
@@ -123,9 +124,7 @@ local function run_many(given)
       return income_input.settings(given, given.csv and "csv" or "jsonl",
         verdict_input.settings(given, version))
     end,
-    period = function(settings)
-      return settings.since, settings.as_of
-    end,
+    period = income_input.period,
     make = function(api, account, settings)
       return income_input.try(file_of, income_input.of_one(given, account, settings), decide, api)
     end,

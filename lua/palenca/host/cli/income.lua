@@ -25,6 +25,7 @@ local columns = { { name = "account" }, { name = "platform" }, { name = "last_lo
 for _, figure in ipairs(labels.figures) do
   columns[#columns + 1] = { name = figure[1] }
 end
+columns[#columns + 1] = { name = "as_of_reason" }
 columns[#columns + 1] = { name = "problems" }
 
 function command.define(parser)
@@ -98,9 +99,7 @@ local function run_many(given)
     settings = function()
       return income_input.settings(given, given.csv and "csv" or "jsonl", {})
     end,
-    period = function(settings)
-      return settings.since, settings.as_of
-    end,
+    period = income_input.period,
     make = function(api, account, settings)
       return income_input.try(file_of, income_input.of_one(given, account, settings), api)
     end,

@@ -6,6 +6,7 @@ local date_argument = require("palenca.host.cli.date_argument")
 local errors = require("palenca.errors")
 local income = require("palenca.income")
 local json = require("palenca.util.json")
+local last_day = require("palenca.host.cli.last_day")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local runtime = require("palenca.runtime")
@@ -16,6 +17,8 @@ local income_input = {}
 
 -- Default months before the last day; more than any platform keeps.
 local HISTORY_MONTHS = 24
+-- Of each account in a directory: the day before its last login.
+local BEFORE_LOGIN = "last_login"
 -- Users that are named in a message.
 local USERS_NAMED_MAX = 3
 
@@ -42,13 +45,15 @@ function income_input.define(command)
     argname = "FILE",
   })
   options.add(command, "--as-of", {
-    help = "The last day that counts. Default: yesterday, by this machine's calendar.",
+    help = "The last day that counts. Default: of accounts, the day before the last login that "
+      .. "was a success, since later days were not read; otherwise, and at most, yesterday, by "
+      .. "this machine's calendar.",
     convert = date_argument.parse,
     argname = "DATE",
   })
   options.add(command, "--since", {
     help = string.format("The first day that is read: 2026-03-31, or 90d ago. Default: %d months "
-      .. "before the last one.", HISTORY_MONTHS),
+      .. "before --as-of or yesterday.", HISTORY_MONTHS),
     convert = date_argument.parse_since,
     argname = "DATE",
   })
@@ -163,6 +168,7 @@ local function read_details(api, account)
     state = state,
     created = account_state.day_of(account.created_at),
     connected = account_state.day_of(account.last_successful_connection),
+    data_of = last_day.of_login(account.last_successful_connection),
   }
 end
 
@@ -288,6 +294,29 @@ function income_input.compute(given, body, ...)
   return result
 end
 
+-- The last day, whatever the logins are.
+local function latest_day(given)
+  return given.as_of or given.latest or date_argument.yesterday()
+end
+
+-- The API was asked for more, since the login was not known.
+local function drop_later(account, as_of)
+  local kept = {}
+  for _, row in ipairs(account.rows) do
+    local day = row.earning_date
+    if type(day) ~= "string" or day <= as_of then
+      kept[#kept + 1] = row
+    end
+  end
+  local report = account.report
+  if report then
+    local dropped = #account.rows - #kept
+    report = setmetatable({ rows = report.rows and report.rows - dropped,
+      total_items = report.total_items and report.total_items - dropped }, { __index = report })
+  end
+  return setmetatable({ rows = kept, report = report }, { __index = account })
+end
+
 --- The first day that is read, unless it is set.
 -- @tparam string last the last day
 -- @treturn string
@@ -299,7 +328,7 @@ end
 -- @tparam table given the parsed options
 -- @treturn ?string a sentence; nil if nothing is
 function income_input.period_problem(given)
-  local last = given.as_of or date_argument.yesterday()
+  local last = latest_day(given)
   if given.since and given.since > last then
     return ("--since (%s) is after the last day that counts (%s)"):format(given.since, last)
   end
@@ -318,28 +347,57 @@ function income_input.problem(given)
   return income_input.period_problem(given)
 end
 
+-- The income of what was read of accounts: up to the day that can be whole in all of them.
+local function compute_of_accounts(given, accounts, details)
+  local as_of, reason = last_day.choose(given.as_of, latest_day(given), details)
+  if given.since and given.since > as_of then
+    user_error("--since (%s) is after the last day that counts (%s%s)", given.since, as_of,
+      last_day.explain(reason, "en"))
+  end
+  local kept = {}
+  for at, account in ipairs(accounts) do
+    local found = details[account.account]
+    found.age = last_day.age_of(found, as_of, reason)
+    kept[at] = given.as_of and account or drop_later(account, as_of)
+  end
+  local result = income.analyze(income.merge(kept), { as_of = as_of, start_date = given.since })
+  result.as_of_reason = reason
+  return result
+end
+
 --- Reads the rows and computes the income. Raises what cannot be read, as text or as an error of
 -- the API.
 -- @tparam table given the parsed options
 -- @tparam ?Client api to read accounts with; default: one of the options
--- @treturn table the income, of @{palenca.income.analyze}
+-- @treturn table the income, of @{palenca.income.analyze}; of accounts with `as_of_reason`, as of
+-- @{palenca.host.cli.last_day.choose}
 -- @treturn {table,...} the accounts, as @{palenca.income.merge} takes them; those of the API by
 -- their ids
--- @treturn {[string]=table} account → what the API says of it: maybe `status`, `created` and
--- `connected`, days, and `state`, as of @{palenca.host.cli.account_state}; empty for a file
+-- @treturn {[string]=table} account → what the API says of it: maybe `status`, `created`,
+-- `connected` and `data_of`, days; `state`, as of @{palenca.host.cli.account_state}; `age`, as of
+-- @{palenca.host.cli.last_day.age_of}; empty for a file
 function income_input.read(given, api)
-  local last = given.as_of or date_argument.yesterday()
-  local accounts, details
+  local last = latest_day(given)
   if given.rows then
-    accounts = group(read_rows(given.rows))
-  else
-    local first = given.since or income_input.first_day(last)
-    accounts, details = read_accounts(given, api or api_command.logging_client(given), first, last)
+    local accounts = group(read_rows(given.rows))
+    return income.analyze(income.merge(accounts), { as_of = last, start_date = given.since }),
+      accounts, {}
   end
-  local result = income_input.compute(given, function()
-    return income.analyze(income.merge(accounts), { as_of = last, start_date = given.since })
-  end)
-  return result, accounts, details or {}
+  local first = given.since or income_input.first_day(last)
+  local accounts, details = read_accounts(given, api or api_command.logging_client(given), first,
+    last)
+  return income_input.compute(given, compute_of_accounts, given, accounts, details), accounts,
+    details
+end
+
+--- Logs of which accounts the data are old, or end before the last day that counts.
+-- @tparam {table,...} accounts of @{read}
+-- @tparam {[string]=table} details of @{read}
+function income_input.log_ages(accounts, details)
+  for _, account in ipairs(accounts) do
+    local found = account.account and details[account.account]
+    last_day.log(account.account, found and found.age)
+  end
 end
 
 --- Logs what must be known of the accounts beside their income.
@@ -350,6 +408,7 @@ function income_input.log_states(accounts, details)
     local found = account.account and details[account.account]
     account_state.log(account.account, found and found.state)
   end
+  income_input.log_ages(accounts, details)
 end
 
 -- ---- many accounts, each alone ---------------------------------------------------------
@@ -370,11 +429,25 @@ end
 -- @tparam {table,...} more further settings
 -- @treturn {table,...} as of @{palenca.host.cli.export_directory.open}
 function income_input.settings(given, format, more)
-  local last = given.as_of or date_argument.yesterday()
+  local last = latest_day(given)
   return { { name = "format", label = "format", value = format },
-    { name = "as_of", label = "--as-of", value = given.as_of, default = last },
+    { name = "as_of", label = "--as-of", value = given.as_of, default = BEFORE_LOGIN },
+    { name = "latest", default = last },
     { name = "since", value = given.since, default = income_input.first_day(last) },
     table.unpack(more) }
+end
+
+-- Nil: each account has its own.
+local function as_of_all(settings)
+  return settings.as_of ~= BEFORE_LOGIN and settings.as_of or nil
+end
+
+--- The days of all accounts.
+-- @tparam table settings those of the directory
+-- @treturn string the first one that is read
+-- @treturn string the last one that may count
+function income_input.period(settings)
+  return settings.since, as_of_all(settings) or settings.latest
 end
 
 --- The options for one of them.
@@ -383,8 +456,8 @@ end
 -- @tparam table settings those of the directory
 -- @treturn table for @{read}
 function income_input.of_one(given, account, settings)
-  return setmetatable({ accounts = { account }, as_of = settings.as_of, since = settings.since,
-    is_one_of_many = true }, { __index = given })
+  return setmetatable({ accounts = { account }, as_of = as_of_all(settings),
+    latest = settings.latest, since = settings.since, is_one_of_many = true }, { __index = given })
 end
 
 --- Calls a function that reads an account. What the rule or the disk has is raised.
@@ -405,9 +478,9 @@ end
 -- ---- the text --------------------------------------------------------------------------
 
 local headings = {
-  es = { as_of = "Al %s", yesterday = " (ayer)", account = "Cuenta" },
-  pt = { as_of = "Até %s", yesterday = " (ontem)", account = "Conta" },
-  en = { as_of = "As of %s", yesterday = " (yesterday)", account = "Account" },
+  es = { as_of = "Al %s", account = "Cuenta" },
+  pt = { as_of = "Até %s", account = "Conta" },
+  en = { as_of = "As of %s", account = "Account" },
 }
 
 --- The lines that say up to which day a result counts, and of which accounts it is.
@@ -418,13 +491,16 @@ local headings = {
 -- @treturn string
 function income_input.heading(given, result, accounts, details)
   local words = headings[given.lang]
-  local lines = { words.as_of:format(result.as_of) .. (given.as_of and "" or words.yesterday) }
+  local reason = result.as_of_reason or (given.as_of and "option" or "yesterday")
+  local lines = { words.as_of:format(result.as_of) .. last_day.explain(reason, given.lang) }
   for _, account in ipairs(accounts) do
-    local state = details and (details[account.account] or {}).state
+    local found = details and details[account.account] or {}
+    local state, age = found.state, found.age
     if account.account or account.platform then
-      lines[#lines + 1] = ("%s: %s%s%s%s"):format(words.account, account.platform or "",
+      lines[#lines + 1] = ("%s: %s%s%s%s%s"):format(words.account, account.platform or "",
         account.platform and account.account and " " or "", account.account or "",
-        state and "; " .. account_state.advise(state, given.lang) or "")
+        state and "; " .. account_state.advise(state, given.lang) or "",
+        age and "; " .. last_day.describe(age, given.lang) or "")
     end
   end
   return table.concat(lines, "\n")

@@ -64,6 +64,9 @@ end
 
 local function page_of(given, decide, api)
   local result, accounts, details = income_input.read(given, api)
+  if not given.is_one_of_many then
+    income_input.log_ages(accounts, details)
+  end
   local words = words_of[given.lang]
   local profiles, names = read_profiles(given, accounts, api), platform_names(api)
   local verdict, request
@@ -139,9 +142,7 @@ local function run_many(given)
       end
       return settings_of(given, version)
     end,
-    period = function(settings)
-      return settings.since, settings.as_of
-    end,
+    period = income_input.period,
     make = function(api, account, settings)
       return income_input.try(page_of, income_input.of_one(given, account, settings), decide, api)
     end,

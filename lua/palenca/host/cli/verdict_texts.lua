@@ -3,6 +3,7 @@
 -- @module palenca.host.cli.verdict_texts
 local account_state = require("palenca.host.cli.account_state")
 local api_amount = require("palenca.income.api_amount")
+local last_day = require("palenca.host.cli.last_day")
 local money = require("palenca.income.money")
 local number_format = require("palenca.host.cli.report.number_format")
 
@@ -38,17 +39,21 @@ local function request_text(verdict, request, result, language)
   })
 end
 
--- Of the accounts whose last login was no success: what that means, and what to do.
+-- Of the accounts whose last login was no success, or whose data are old or end before the last
+-- day: what that means, and what to do.
 local function states_of(accounts, details, names, language)
   local texts, unconnected = {}, nil
   for _, account in ipairs(accounts) do
-    local state = (details[account.account] or {}).state
+    local found, platform = details[account.account] or {}, account.platform
+    local state, age = found.state, found.age
+    local name = names and names[platform] or platform or "-"
     if state then
-      local platform = account.platform
-      texts[#texts + 1] = ("%s, %s: %s"):format(names and names[platform] or platform or "-",
-        account.account, account_state.advise(state, language))
+      texts[#texts + 1] = ("%s, %s: %s"):format(name, account.account,
+        account_state.advise(state, language))
       unconnected = unconnected or not state.connected and state or nil
     end
+    texts[#texts + 1] = age and ("%s, %s: %s."):format(name, account.account,
+      last_day.describe(age, language)) or nil
   end
   return texts, unconnected
 end
@@ -58,7 +63,7 @@ end
 -- @{palenca.host.cli.verdict_input}; `accounts` and `details`, of
 -- @{palenca.host.cli.income_input.read}; maybe `platform_names`, code → name
 -- @treturn table `request`, `analyst` and `worker`, texts; `states`, a list of texts on accounts
--- whose last login was no success
+-- whose last login was no success, or whose data are old or end before the last day
 function verdict_texts.of(data)
   local language, verdict = data.language, data.verdict
   local said = verdict:explain(language)

@@ -7,6 +7,7 @@ local date = require("palenca.util.date")
 local figure_texts = require("palenca.income.figure_texts")
 local host = require("palenca.host")
 local html = require("palenca.host.cli.report.html")
+local last_day = require("palenca.host.cli.last_day")
 local number_format = require("palenca.host.cli.report.number_format")
 local style = require("palenca.host.cli.report.style")
 local verdict_texts = require("palenca.host.cli.verdict_texts")
@@ -272,10 +273,17 @@ local function problems(data, words)
     list[#list + 1] = element("li", nil, note)
   end
   for _, account in ipairs(data.accounts) do
-    local state = (data.details[account.account] or {}).state
-    list[#list + 1] = state and element("li", nil, ("%s, %s: %s."):format(
-      platform_name(data, words, account.platform), account.account,
-      account_state.describe(state, data.language)))
+    local found = data.details[account.account] or {}
+    local function add(text)
+      list[#list + 1] = element("li", nil, ("%s, %s: %s."):format(
+        platform_name(data, words, account.platform), account.account, text))
+    end
+    if found.state then
+      add(account_state.describe(found.state, data.language))
+    end
+    if found.age then
+      add(last_day.describe(found.age, data.language))
+    end
   end
   return section(words.problems, #list > 0 and element("ul", nil, list)
     or element("p", { class = "legend" }, words.no_problems))
@@ -362,7 +370,8 @@ local function body(data, words)
   local half = math.ceil(#figures / 2)
   return {
     element("header", nil, element("h1", nil, words.title),
-      element("p", nil, words.as_of:format(income.as_of))),
+      element("p", nil, words.as_of:format(income.as_of)
+        .. last_day.explain(income.as_of_reason, data.language))),
     warning(data, words),
     outcome(data, words),
     cards(data, figures),
