@@ -192,6 +192,19 @@ describe("palenca trigger", function()
       }, lines)
     end)
 
+    it("says that an event waits for the earlier one, which is attempted again", function()
+      local _, url, key = stage:sandbox()
+      local server = stage:server(function(request) request.respond(500, "") end)
+      register(url, key, server.url)
+      local trial = stage:palenca({ "trigger", "login.success", "--chain", "--sandbox", url })
+      trial:wait_output("stderr", "palenca: login%.success for account [%x-]+ waits for "
+        .. "login%.created, whose attempt 1 has failed: waiting for the next one until "
+        .. "%d%d:%d%d:%d%d(\n)")
+      http.request("POST", url .. "/sandbox/clock", '{"advance":60}',
+        { ["content-type"] = "application/json" })
+      trial:wait_output("stderr", "whose attempt 2 has failed(:)")
+    end)
+
     it("reports that no webhook is subscribed, and that there is no sandbox", function()
       local _, url = stage:sandbox()
       local status, _, err = trigger({ "login.success", "--sandbox", url })

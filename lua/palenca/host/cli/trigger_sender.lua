@@ -13,6 +13,8 @@ local trigger_sender = {}
 
 -- Maximum bytes of a body that are shown on a terminal.
 local SHOWN = 200
+-- A shorter wait, in seconds, is not worth a word.
+local WAIT_MIN = 1
 
 local function new_id()
   local hex = host.random_hex(16)
@@ -193,6 +195,11 @@ local function is_list_of(expected, value)
   return true
 end
 
+-- Deliveries with the same one are sent one after the other.
+local function key_of(delivery)
+  return tostring(delivery.webhook_id) .. " " .. delivery.account_id
+end
+
 local function is_try(try)
   return (try.status == nil or has_type(try.status, "integer"))
     and (try.body == nil or has_type(try.body, "string"))
@@ -208,8 +215,27 @@ local function is_delivery(value)
     and (value.tries[1] == nil or is_try(value.tries[1]))
 end
 
--- Waits until a delivery was attempted or cancelled.
-local function wait_tried(given, id)
+-- Says what a delivery waits for: an earlier one to the same webhook for the same account, which
+-- has failed and is attempted again. Once for each attempt.
+local function log_wait(given, delivery, earlier)
+  local ahead = earlier.id and ask(given, "GET", "/sandbox/deliveries/" .. earlier.id)
+  if not ahead or not is_delivery(ahead) or ahead.attempts == earlier.said then
+    return
+  end
+  local seconds = tonumber(ahead.next_attempt_in)
+  if seconds and seconds >= WAIT_MIN then
+    earlier.said = ahead.attempts
+    local message = ("%s for account %s waits for %s, whose attempt %d has failed: waiting for the "
+      .. "next one until %s"):format(delivery.action, delivery.account_id, ahead.action,
+      ahead.attempts, os.date("%H:%M:%S", math.ceil(host.unix_time() + seconds)))
+    program_log.line("palenca: " .. redact.escape_line(message), { event = "waiting",
+      account_id = delivery.account_id, message = message })
+  end
+end
+
+-- Waits until a delivery was attempted or cancelled. `failed` has, by webhook and account, the last
+-- one that was not taken.
+local function wait_tried(given, id, failed)
   local revision = 0
   while true do
     local delivery, problem = ask(given, "GET", "/sandbox/deliveries/" .. id)
@@ -221,6 +247,7 @@ local function wait_tried(given, id)
       and (delivery.state ~= "sending" or delivery.attempts > 0) then
       return delivery
     end
+    log_wait(given, delivery, failed[key_of(delivery)] or {})
     local changes
     changes, problem = ask(given, "GET", "/sandbox/changes?since=" .. revision)
     if not changes then
@@ -263,13 +290,14 @@ function trigger_sender.ask_sandbox(given)
     return false, ("no webhook of the sandbox at %s is subscribed to %s; create one, or name a "
       .. "receiver with --url"):format(given.sandbox, given.action)
   end
-  local result = tally.new(given)
+  local result, failed = tally.new(given), {}
   for _, id in ipairs(made.deliveries) do
     local delivery
-    delivery, problem = wait_tried(given, id)
+    delivery, problem = wait_tried(given, id, failed)
     if not delivery then
       return false, problem
     end
+    failed[key_of(delivery)] = delivery.state ~= "delivered" and { id = id } or nil
     local try = delivery.tries[1] or { error = "the delivery was " .. delivery.state }
     result:add({
       action = delivery.action,
