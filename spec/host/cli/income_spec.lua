@@ -455,7 +455,8 @@ describe("palenca income and palenca decide", function()
       end
       local status, out, err = batch("decided")
       assert.are.equal(0, status, err)
-      assert.truthy(out:find("^2 of 2 accounts are in .*: 2 read now, 0 before\n$"), out)
+      assert.truthy(out:find("^2 of 2 accounts are in .*: 2 read now, 0 before\nof those read now: "
+        .. "1 approve, 0 refer, 0 decline, 1 undecidable; 1 never connected\n$"), out)
       assert.are.equal(0, (batch("decided_csv", "--csv")))
       for account, expected in pairs({ [steady] = { "approve", {}, "mxn", "success" },
         [banned] = { "undecidable", "no_rows", nil, "error" } }) do

@@ -42,7 +42,7 @@ describe("the last day that counts", function()
     else
       local login = connected[account]
       data = { account_id = account, user_id = OLD, platform = "uber",
-        status = login and "success" or "incomplete",
+        status = login and (login.status or "success") or "incomplete",
         last_successful_connection = login and day(login.back) .. login.time or nil }
     end
     request.respond(200, cjson.encode({ success = true, data = data, pagination = pagination }))
@@ -146,9 +146,12 @@ describe("the last day that counts", function()
     local function batch(...)
       return decide("--accounts-file", file, "--out", directory .. "/all", ...)
     end
-    for _ = 1, 2 do
-      local status, _, err = batch()
+    for turn = 1, 2 do
+      local status, out, err = batch()
       assert.are.equal(0, status, err)
+      assert.truthy(out:find(turn == 1 and "\nof those read now: 2 approve, 0 refer, 0 decline, 0 "
+        .. "undecidable; 1 with data more than a week old: ask the workers to connect again\n"
+        or "\nof those read now: 1 approve, ", 1, true), out)
       for account, back in pairs({ [OLD] = 58, [NEW] = 3 }) do
         local path = directory .. "/all/" .. account .. ".jsonl"
         local found = cjson.decode(helper.read_file(path))
@@ -160,6 +163,31 @@ describe("the last day that counts", function()
     local status, _, err = batch("--as-of", day(1))
     assert.are.equal(1, status)
     assert.truthy(err:find("another --as-of: last_login then, " .. day(1) .. " now", 1, true), err)
+  end)
+
+  it("is told of accounts in a summary, with how many were never connected", function()
+    connected["00000000-0000-4000-8000-000000000004"] = { back = 30, time = "T18:00:00Z",
+      status = "error" }
+    local file = process.write_file(directory .. "/some.txt", table.concat({ OLD, NEW, NEVER,
+      "00000000-0000-4000-8000-000000000004" }, "\n") .. "\n")
+    for name, more in pairs({ income = {}, report = {}, decide = { "--rule", rule, "--installment",
+      "3000.00" } }) do
+      local status, out, err = palenca(name, "--accounts-file", file, "--out",
+        directory .. "/" .. name, table.unpack(more))
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("\nof those read now: "
+        .. (name == "decide" and "3 approve, 0 refer, 0 decline, 1 undecidable; " or "")
+        .. "1 never connected; 1 whose last login failed; 1 with data more than a week old: ", 1,
+        true), out)
+      assert.truthy(err:find("account " .. NEVER .. ": the worker did not finish the last login; "
+        .. "the account was never connected\n", 1, true), err)
+    end
+    local _, out = decide("--accounts-file", file, "--out", directory .. "/later", "--as-of",
+      day(1), "--json")
+    local summary = cjson.decode(out)
+    assert.are.same({ 1, 1, 0, 3, { approve = 1, refer = 0, decline = 2, undecidable = 1 } },
+      { summary.never_connected, summary.last_login_failed, summary.old_data, summary.unread_days,
+        summary.outcomes })
   end)
 
   it("is yesterday of an account that was never connected", function()

@@ -45,6 +45,18 @@ end
 -- Failures that are of one account; all others would be the next one's as well.
 local OF_ACCOUNT = { not_found = true, invalid = true, platform = true, protocol = true }
 local OF_SERVER = { server = true, timeout = true }
+-- The status of an account whose last login has ended without success.
+local FAILED_LOGINS = { error = true, incomplete = true }
+-- What the summary says of accounts, each if there are some.
+local notes = {
+  { name = "never_connected", text = "%d never connected" },
+  { name = "last_login_failed", text = "%d whose last login failed" },
+  { name = "last_login_not_over", text = "%d whose last login is not over" },
+  { name = "old_data", text = "%d with data more than a week old: ask the workers to connect "
+    .. "again" },
+  { name = "unread_days", text = "%d whose data end before --as-of: the days after them count as "
+    .. "days without income" },
+}
 
 local function stop(self, problem)
   self.progress:clear()
@@ -63,8 +75,29 @@ local function record_failure(self, account, problem)
   program_log.problem(("account %s: %s"):format(account, tostring(problem)))
 end
 
+local function count(self, name)
+  self.counts[name] = (self.counts[name] or 0) + 1
+end
+
+-- Counts what is to be known of an account for the summary; names it if its last login was none.
+local function note(self, account, facts)
+  local state = facts.state
+  if state then
+    self.progress:clear()
+    account_state.log(account, state)
+    count(self, not state.connected and "never_connected" or FAILED_LOGINS[state.status]
+      and "last_login_failed" or "last_login_not_over")
+  end
+  if facts.age then
+    count(self, facts.age.is_old and "old_data" or "unread_days")
+  end
+  if facts.outcome then
+    self.outcomes[facts.outcome] = self.outcomes[facts.outcome] + 1
+  end
+end
+
 local function make_one(self, account)
-  local text, problem, state = self.work.make(self.api, account, self.directory.settings)
+  local text, problem, facts = self.work.make(self.api, account, self.directory.settings)
   if not text then
     record_failure(self, account, problem)
     return
@@ -74,10 +107,7 @@ local function make_one(self, account)
   if not ok then
     stop(self, tostring(raised))
   end
-  if state then
-    self.progress:clear()
-    account_state.log(account, state)
-  end
+  note(self, account, facts)
   self.progress:advance()
 end
 
@@ -94,7 +124,11 @@ end
 
 local function open(given, work)
   local accounts = account_file.read(given.accounts_file)
-  local self = { given = given, work = work, failed = 0, server_failures = 0, accounts = accounts }
+  local self = { given = given, work = work, failed = 0, server_failures = 0, accounts = accounts,
+    counts = {}, outcomes = {} }
+  for _, outcome in ipairs(work.outcomes or {}) do
+    self.outcomes[outcome] = 0
+  end
   local own, on_attempt = observed_runtime.new(function(reason, seconds)
     watch(self, reason, seconds)
   end)
@@ -117,16 +151,37 @@ local function rest_of(self)
   return rest
 end
 
+local function note_texts(self)
+  local list = {}
+  for _, outcome in ipairs(self.work.outcomes or {}) do
+    list[#list + 1] = ("%d %s"):format(self.outcomes[outcome], outcome)
+  end
+  local texts = { #list > 0 and table.concat(list, ", ") or nil }
+  for _, one in ipairs(notes) do
+    texts[#texts + 1] = self.counts[one.name] and one.text:format(self.counts[one.name]) or nil
+  end
+  return texts
+end
+
 local function report(self, before)
   local total, done = self.progress.total, self.progress.done
   local first, last = self.work.period(self.directory.settings)
   if self.given.json then
     local verb = self.work.verb
-    output.json({ accounts = total, [verb] = done - before, [verb .. "_before"] = before,
-      failed = self.failed, since = first, ["until"] = last })
+    local summary = { accounts = total, [verb] = done - before, [verb .. "_before"] = before,
+      failed = self.failed, since = first, ["until"] = last,
+      outcomes = self.work.outcomes and self.outcomes }
+    for _, one in ipairs(notes) do
+      summary[one.name] = self.counts[one.name] or 0
+    end
+    output.json(summary)
   else
     output.text(("%d of %d accounts are in %s, %s to %s: %d read now, %d before"):format(done,
       total, self.given.out, first, last, done - before, before))
+    local texts = note_texts(self)
+    if done > before and texts[1] then
+      output.text("of those read now: " .. table.concat(texts, "; "))
+    end
   end
   return self.failed > 0 and FAILED or DONE
 end
@@ -157,7 +212,9 @@ end
 -- what is said of the files, such as "reports" and "written"; `settings()`, what they depend on, as
 -- of @{export_directory.open};
 -- `make(api, account, settings)`, the text of an account's file, or nil and what is wrong with the
--- account; and what is to be logged of its last login, of @{palenca.host.cli.account_state};
+-- account, and what the summary says of it: maybe `state`, as of
+-- @{palenca.host.cli.account_state}, `age`, as of @{palenca.host.cli.last_day}, and `outcome`, one
+-- of `outcomes`, if there are any;
 -- `period(settings)`, the first day that is read and the last one
 -- @treturn integer the exit status
 function account_batch.run(name, problem, given, work)

@@ -108,7 +108,8 @@ local function file_of(given, decide, api)
     uncounted_rows = result.uncounted_rows,
   }
   return (given.csv and rows_format.csv(columns) .. "\n" .. rows_format.csv(columns, row)
-    or rows_format.json(row)) .. "\n"
+    or rows_format.json(row)) .. "\n",
+    income_input.facts_of(details, account.account, verdict.outcome)
 end
 
 local function run_many(given)
@@ -119,6 +120,7 @@ local function run_many(given)
     product = "decisions",
     noun = "decisions",
     verb = "written",
+    outcomes = { "approve", "refer", "decline", "undecidable" },
     settings = function()
       decide, version = verdict_input.load(given) -- before anything is sent
       return income_input.settings(given, given.csv and "csv" or "jsonl",

@@ -70,7 +70,7 @@ function export.run(given)
       if #rows == 0 then -- maybe it was never connected
         state, problem = account_state.find(api, account)
       end
-      return not problem and text_of(given, rows) or nil, problem, state
+      return not problem and text_of(given, rows) or nil, problem, { state = state }
     end,
   })
 end

@@ -88,7 +88,7 @@ local function file_of(given, api)
   return income_input.compute(given, function()
     local row = row_of(result, accounts[1], details[accounts[1].account])
     return (given.csv and csv_of(row) or rows_format.json(row)) .. "\n"
-  end)
+  end), income_input.facts_of(details, accounts[1].account)
 end
 
 local function run_many(given)

@@ -460,15 +460,26 @@ function income_input.of_one(given, account, settings)
     latest = settings.latest, since = settings.since, is_one_of_many = true }, { __index = given })
 end
 
+--- What the summary says of one of them.
+-- @tparam {[string]=table} details of @{read}
+-- @tparam string account its id
+-- @tparam ?string outcome of a decision
+-- @treturn table for @{palenca.host.cli.account_batch.run}
+function income_input.facts_of(details, account, outcome)
+  local found = details[account]
+  return { state = found.state, age = found.age, outcome = outcome }
+end
+
 --- Calls a function that reads an account. What the rule or the disk has is raised.
 -- @tparam function body
 -- @param ... its arguments
--- @return what it returns; or nil and what is wrong with the account: the API's error, or what
--- @{compute} has met
+-- @return what it returns, a text; or nil
+-- @return what is wrong with the account, if it is nil: the API's error, or what @{compute} has met
+-- @treturn ?table what else the function returns: what the summary is to say of the account
 function income_input.try(body, ...)
-  local ok, result = pcall(body, ...)
+  local ok, result, facts = pcall(body, ...)
   if ok then
-    return result
+    return result, nil, facts
   elseif errors.is(result) or getmetatable(result) == Malformed then
     return nil, result
   end

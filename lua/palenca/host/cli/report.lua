@@ -92,7 +92,7 @@ local function page_of(given, decide, api)
         or words.of_api:format(tostring(api):match("%S+$")),
       made_at = os.date("!%Y-%m-%d %H:%M UTC"),
     })
-  end)
+  end), details
 end
 
 -- ---- one page --------------------------------------------------------------------------
@@ -144,7 +144,10 @@ local function run_many(given)
     end,
     period = income_input.period,
     make = function(api, account, settings)
-      return income_input.try(page_of, income_input.of_one(given, account, settings), decide, api)
+      return income_input.try(function()
+        local text, details = page_of(income_input.of_one(given, account, settings), decide, api)
+        return text, income_input.facts_of(details, account)
+      end)
     end,
   })
 end
