@@ -9,10 +9,10 @@ local OLD, NEW, NEVER = "00000000-0000-4000-8000-000000000001",
   "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000003"
 
 describe("the last day that counts", function()
-  local stage, directory, clear, rule, env, connected
+  local stage, directory, clear, rule, env, connected, now
 
   local function day(back)
-    return os.date("!%Y-%m-%d", os.time() - back * DAY)
+    return os.date("!%Y-%m-%d", now - back * DAY)
   end
 
   -- 500 a day up to the day of the login, which is read in part
@@ -52,7 +52,7 @@ describe("the last day that counts", function()
     stage = helper.stage()
     directory, clear = process.directory()
     rule = process.write_file(directory .. "/rule.lua", 'return { version = "spec-1" }\n')
-    env = { PALENCA_API_KEY = "k", PALENCA_BASE_URL = stage:server(respond).url }
+    env = { PALENCA_API_KEY = "k", PALENCA_BASE_URL = stage:server(respond).url, TZ = "UTC" }
   end)
 
   teardown(function()
@@ -61,6 +61,7 @@ describe("the last day that counts", function()
   end)
 
   before_each(function()
+    now = os.time()
     connected = { [OLD] = { back = 57, time = "T18:00:00Z" },
       [NEW] = { back = 2, time = "T18:00:00Z" } }
   end)
@@ -112,7 +113,7 @@ describe("the last day that counts", function()
     assert.are.equal(day(59), cjson.decode((select(2, palenca("income", OLD, "--json")))).as_of)
     connected[OLD] = { back = -1, time = "T18:00:00Z" } -- a clock that is ahead
     local found = cjson.decode((select(2, palenca("income", OLD, "--json"))))
-    assert.are.same({ os.date("%Y-%m-%d", os.time() - DAY), "yesterday" },
+    assert.are.same({ day(1), "yesterday" },
       { found.as_of, found.as_of_reason })
   end)
 
