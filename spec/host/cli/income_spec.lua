@@ -210,6 +210,7 @@ describe("palenca income and palenca decide", function()
   local wrong = {
     { { "income" }, "missing argument 'ACCOUNT', or %-%-rows FILE" },
     { { "income", "an-account", "--rows", "x" }, "only one can be meant" },
+    { { "income", "foo" }, "^palenca: 'foo' is not an id, such as cb39ee15%-[%x-]+\n" },
     { { "income", "--rows", "x", "--as-of", "2026-02-30" }, "'2026%-02%-30' is not a date" },
     { { "income", "--rows", "x", "--as-of", "2026-02-01", "--since", "2026-02-02" },
       "%-%-since %(2026%-02%-02%) is after" },

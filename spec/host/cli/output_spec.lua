@@ -125,6 +125,8 @@ describe("output", function()
     local dead = helper.events(db, { "--state", "dead" })[1]
     assert.are.equal("\27[2J\226\128\174 said the platform", dead.error)
     local shown = select(2, shell("$p events show " .. string.format("%d", dead.id)))
+    assert.truthy(shown:find(("\nto retry     palenca events replay %d, or 'palenca events "
+      .. "retry-dead' for all dead ones\n"):format(dead.id), 1, true), shown)
     assert.truthy(shown:find("\nerror        \\x1b[2J\\u{202e} said", 1, true), shown)
     served:wait_output("stderr", "(FAILED [^\n]*: \\x1b%[2J\\u{202e} said the platform)\n")
     assert.is_nil(served.stderr:find("[\27\226]"))

@@ -164,6 +164,8 @@ function events_format.page(event, raw)
   add("received at", time_argument.text(event.received_at))
   add("retry at", time_of(event.due_at))
   add("finished at", time_of(event.finished_at))
+  add("to retry", event.state == "dead" and ("palenca events replay %s, or 'palenca events "
+    .. "retry-dead' for all dead ones"):format(event.id))
   if event.error then
     lines[#lines + 1] = "error        " .. indented(event.error)
   end

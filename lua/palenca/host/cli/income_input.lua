@@ -9,6 +9,7 @@ local json = require("palenca.util.json")
 local last_day = require("palenca.host.cli.last_day")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
+local rows_command = require("palenca.host.cli.rows_command")
 local runtime = require("palenca.runtime")
 local suggest = require("palenca.util.suggest")
 local user_error = require("palenca.host.user_error")
@@ -343,6 +344,12 @@ function income_input.problem(given)
     return "accounts and --rows: only one can be meant"
   elseif not has_accounts and not given.rows then
     return "missing argument 'ACCOUNT', or --rows FILE"
+  end
+  for _, account in ipairs(given.accounts) do
+    local _, problem = rows_command.id(account)
+    if problem then
+      return problem
+    end
   end
   return income_input.period_problem(given)
 end
