@@ -166,7 +166,7 @@ describe("the last day that counts", function()
     assert.truthy(err:find("another --as-of: last_login then, " .. day(1) .. " now", 1, true), err)
   end)
 
-  it("is told of accounts in a summary, with how many were never connected", function()
+  it("is seen in the summary of many accounts, with how many were never connected", function()
     connected["00000000-0000-4000-8000-000000000004"] = { back = 30, time = "T18:00:00Z",
       status = "error" }
     local file = process.write_file(directory .. "/some.txt", table.concat({ OLD, NEW, NEVER,
