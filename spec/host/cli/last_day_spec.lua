@@ -126,6 +126,9 @@ describe("the last day that counts", function()
     assert.are.same({ day(58), "last_logins" }, { found.as_of, found.as_of_reason })
     assert.are.same({}, found.problems)
     assert.is_nil(err:find(NEW, 1, true))
+    out = select(2, palenca("income", NEW, OLD, "--csv"))
+    assert.truthy(out:find(("\n%s %s,uber,success,%s %s,mxn,%s,"):format(OLD, NEW, day(57), day(2),
+      day(58)), 1, true), out)
   end)
 
   it("may be set later: then the days that were not read are said to count", function()

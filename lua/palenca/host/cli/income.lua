@@ -73,9 +73,13 @@ local function text_of(given)
   if given.json then
     return json.canonical(result)
   elseif given.csv then
-    local only = #accounts == 1 and accounts[1].account
+    local found = {}
+    for at, account in ipairs(accounts) do
+      found[at] = details[account.account] or {}
+    end
     return csv_of(row_of(result, { account = joined(accounts, "account"),
-      platform = joined(accounts, "platform") }, only and details[only] or {}))
+      platform = joined(accounts, "platform") }, { status = joined(found, "status"),
+      connected = joined(found, "connected") }))
   end
   return redact.escape_line(income_input.heading(given, result, accounts, details) .. "\n\n"
     .. income.table(result, given.lang), true)
