@@ -151,11 +151,12 @@ describe("palenca serve at PostgreSQL", function()
     server:wait_request("/1")
     local second = serve(db, options)
     first:kill("sigstop")
-    server:wait_request("/2").respond(200, "{}")
-    assert.are.equal(2, helper.wait_state(db, "stopped", "done").attempts)
+    local taken_over = server:wait_request("/2")
     server:find("/1").respond(500, "{}")
     first:kill("sigcont")
     first:wait_output("stderr", "(what the handlers of 1 events ended with changes nothing)")
+    assert.are.equal("running", helper.events(db)[1].state)
+    taken_over.respond(200, "{}")
     local event = helper.wait_state(db, "stopped", "done")
     assert.are.equal(2, event.attempts)
     local _, shown = process.run(process.program(), { "events", "show", "1", "--json", "--db", db })
@@ -179,7 +180,8 @@ describe("palenca serve at PostgreSQL", function()
         local palenca, URL = require "palenca", os.getenv "SPEC_URL"
         palenca.on("*", function(event) palenca.http{url = URL .. "/" .. event.attempt} end)
       ]],
-      env = { SPEC_URL = server.url },
+      -- with old events to be deleted each time that leases are looked after
+      env = { SPEC_URL = server.url, PALENCA_LEASE_TIMEOUT = "5" },
     }
     local first = serve(db, options)
     helper.post(first.url, { account_id = "killed" })
@@ -191,6 +193,8 @@ describe("palenca serve at PostgreSQL", function()
     second:wait_output("stderr", "(leases and old events: .*kept for the auditor)")
     first:kill("sigkill")
     first:wait_exit()
+    cluster:query(db, "UPDATE palenca.hosts SET expires_at = now() FROM palenca.events "
+      .. "WHERE hosts.id = events.owner")
     server:wait_request("/2").respond(200, "{}")
     assert.are.equal(2, helper.wait_state(db, "killed", "done").attempts)
     assert.are.equal(0, second:stop())
