@@ -114,6 +114,9 @@ local languages = { es = true, pt = true, en = true }
 -- @tparam[opt="es"] string lang `es`, `pt` or `en`
 -- @treturn string
 function Error:advice(lang)
+  if getmetatable(self) ~= Error then
+    error('err:advice: call it with a colon, as in err:advice("en")', 2)
+  end
   lang = lang or "es"
   if not languages[lang] then
     error("advice: lang must be 'es', 'pt' or 'en', got " .. shown(lang), 2)

@@ -83,6 +83,9 @@ describe("advice", function()
       assert.equal(advice.of_call("invalid_credentials").text[lang], err:advice(lang))
     end
     helper.blames_caller(function() err:advice("fr") end, "'es', 'pt' or 'en'")
+    for _, dotted in ipairs { function() err.advice("en") end, function() err.advice() end } do
+      helper.blames_caller(dotted, 'err:advice: call it with a colon, as in err:advice("en")')
+    end
     sandbox:fault { kind = "error", status = 429, code = "too_many_requests", retry_after = 41 }
     _, err = sandbox:client().users:get(helper.USER)
     assert.same({ "integrator", true, 41 }, { err.actor, err.can_repeat, err.repeat_after })
