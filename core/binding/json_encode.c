@@ -6,17 +6,27 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_MAX 2048
 #define DEPTH_MAX 100
+#define NAMES_MAX 64 /* of the objects that are being written, together */
 
 /* Beyond, palenca.json has a text of its own for a number. */
 #define NUMBER_MAX 1e14
 
 typedef struct {
+  const char *text;
+  size_t size;
+  int index; /* where the stack has it */
+} member_name;
+
+typedef struct {
   size_t size;
   char text[TEXT_MAX];
+  int name_count;
+  member_name names[NAMES_MAX]; /* of an object after those around it */
 } encoder;
 
 static bool encode_object(lua_State *L, encoder *e, int depth);
@@ -91,23 +101,48 @@ static bool encode_value(lua_State *L, encoder *e, int depth) {
   }
 }
 
+/* By their bytes, since the order of a table differs from run to run. */
+static int compare_names(const void *one, const void *other) {
+  const member_name *a = one, *b = other;
+  int order = memcmp(a->text, b->text, a->size < b->size ? a->size : b->size);
+  return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* Pushes the names of the table at the top, and adds them to those of the encoder. */
+static bool collect_names(lua_State *L, encoder *e) {
+  int table = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_pushvalue(L, -1)) {
+    lua_pop(L, 1);
+    if (e->name_count == NAMES_MAX || lua_type(L, -1) != LUA_TSTRING || !lua_checkstack(L, 4)) {
+      return false;
+    }
+    member_name *name = &e->names[e->name_count++];
+    name->text = lua_tolstring(L, -1, &name->size);
+    name->index = lua_gettop(L);
+  }
+  return true;
+}
+
 /* The table is at the top. */
 static bool encode_object(lua_State *L, encoder *e, int depth) {
-  int table = lua_gettop(L);
-  bool is_first = true;
-  luaL_checkstack(L, 4, "nested too deeply");
-  if (lua_getmetatable(L, table) || !put(e, "{", 1)) {
+  int table = lua_gettop(L), first = e->name_count;
+  if (!lua_checkstack(L, 4) || lua_getmetatable(L, table) || !put(e, "{", 1) ||
+      !collect_names(L, e)) {
     return false;
   }
-  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1)) {
-    size_t size = 0;
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &size) : NULL;
-    if (name == NULL || !(is_first || put(e, ",", 1)) || !put_string(e, name, size) ||
+  qsort(e->names + first, (size_t)(e->name_count - first), sizeof e->names[0], compare_names);
+  for (int at = first, end = e->name_count; at < end; at++) {
+    const member_name *name = &e->names[at];
+    lua_pushvalue(L, name->index);
+    lua_rawget(L, table);
+    if (!(at == first || put(e, ",", 1)) || !put_string(e, name->text, name->size) ||
         !put(e, ":", 1) || !encode_value(L, e, depth)) {
       return false;
     }
-    is_first = false;
+    lua_pop(L, 1);
   }
+  e->name_count = first;
+  lua_settop(L, table);
   return put(e, "}", 1);
 }
 
@@ -115,6 +150,7 @@ static bool encode_object(lua_State *L, encoder *e, int depth) {
 static int encode_json(lua_State *L) {
   encoder e;
   e.size = 0;
+  e.name_count = 0;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   if (encode_object(L, &e, 1)) {

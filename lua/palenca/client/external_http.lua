@@ -123,7 +123,7 @@ end
 -- `Transfer-Encoding` and `Connection`, are made from it: passing one raises, as does passing one
 -- twice, in different case
 -- @tparam ?string options.body sent as it is
--- @param[opt] options.json sent as JSON instead
+-- @param[opt] options.json sent as JSON instead, the same bytes for the same value
 -- @tparam ?number options.timeout seconds for one attempt, connecting and TLS handshake included;
 -- default 30
 -- @tparam ?number options.max_retries default 0; a POST or PATCH is repeated only if it cannot have

@@ -419,7 +419,7 @@ function palenca.advice.of_call(code, kind) end
 ---@field method string? default `GET`, or `POST` with a body
 ---@field headers table? name → value, a string or number, or a list of them that are sent one by one. `Host` and those that frame the request, such as `Content-Length`, `Transfer-Encoding` and `Connection`, are made from it: passing one raises, as does passing one twice, in different case
 ---@field body string? sent as it is
----@field json any? sent as JSON instead
+---@field json any? sent as JSON instead, the same bytes for the same value
 ---@field timeout number? seconds for one attempt, connecting and TLS handshake included; default 30
 ---@field max_retries number? default 0; a POST or PATCH is repeated only if it cannot have reached the server
 ---@field ca_file string? certificates to trust instead of the system's; default `$PALENCA_CA_FILE`. If it cannot be read, the error's kind is `network` and it names the file
@@ -527,7 +527,7 @@ function palenca.json.decode_strictly(text) end
 ---@return string?
 function palenca.json.decode_rounded(text) end
 
---- Encodes a value as JSON text. Raises on what JSON cannot say: functions, NaN, a table within itself. No digit of a number is lost, but a zero has no sign. An empty table is an object, unless it is an `array`, or was decoded from an empty list.
+--- Encodes a value as JSON text, with the names of an object in the order of their bytes: what has the same fields has the same text. Raises on what JSON cannot say: functions, NaN, a table within itself. No digit of a number is lost, but a zero has no sign. An empty table is an object, unless it is an `array`, or was decoded from an empty list.
 ---@param value any a string, number, boolean, table or nil (as null)
 ---@return string
 function palenca.json.encode(value) end

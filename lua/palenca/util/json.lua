@@ -131,6 +131,30 @@ local function list_length(value)
   return count == #value and (count > 0 or is_array(value)) and count or nil
 end
 
+local function name_of(key)
+  return type(key) == "number" and number_text.exact(key) or key
+end
+
+local function is_before(a, b)
+  local one, other = name_of(a), name_of(b)
+  return one < other or one == other and type(a) == "number" and type(b) == "string"
+end
+
+-- The keys in the order of their names' bytes, which is that of `<` under the C locale, and a map
+-- from them to the values.
+local function members_of(value)
+  local keys, items, has_numbers = {}, {}, false
+  for key, item in pairs(value) do
+    if type(key) ~= "string" and type(key) ~= "number" then
+      error("JSON has no name for a key of type " .. type(key), 0)
+    end
+    has_numbers = has_numbers or type(key) == "number"
+    keys[#keys + 1], items[key] = key, item
+  end
+  table.sort(keys, has_numbers and is_before or nil)
+  return keys, items
+end
+
 local function encode_table(value, depth)
   if depth > DEPTH_MAX then
     error("JSON is nested too deeply, or holds itself", 0)
@@ -146,12 +170,9 @@ local function encode_table(value, depth)
   if length then
     return "[" .. table.concat(parts, ",") .. "]"
   end
-  for key, item in pairs(value) do
-    if type(key) ~= "string" and type(key) ~= "number" then
-      error("JSON has no name for a key of type " .. type(key), 0)
-    end
-    key = type(key) == "number" and number_text.exact(key) or key
-    parts[#parts + 1] = codec.encode(key) .. ":" .. encode_value(item, depth + 1)
+  local keys, items = members_of(value)
+  for at, key in ipairs(keys) do
+    parts[at] = codec.encode(name_of(key)) .. ":" .. encode_value(items[key], depth + 1)
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end
@@ -174,7 +195,8 @@ function encode_value(value, depth)
   error("JSON has no value for a " .. kind, 0)
 end
 
---- Encodes a value as JSON text. Raises on what JSON cannot say: functions, NaN, a table within
+--- Encodes a value as JSON text, with the names of an object in the order of their bytes: what has
+-- the same fields has the same text. Raises on what JSON cannot say: functions, NaN, a table within
 -- itself. No digit of a number is lost, but a zero has no sign. An empty table is an object, unless
 -- it is an @{array}, or was decoded from an empty list.
 -- @param value a string, number, boolean, table or nil (as null)
