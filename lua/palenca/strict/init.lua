@@ -70,19 +70,30 @@ local function place_of(fields, name)
   return ""
 end
 
--- The `__index` of a result that is no list.
-local function rejector_of(report, what, fields)
+-- Called by a metamethod, whose caller it blames.
+local function reject_list(report, what, fields)
+  report(("%s is not a list%s"):format(what, lists_of(fields)), lua_level(3))
+end
+
+-- The metatable of a result that is no list. Lua 5.1, as LuaJIT, takes the length of a table
+-- without asking for it.
+local function metatable_of(report, what, fields)
   local mistyped
   local rejects = reject(function(text, level)
     report(text .. place_of(fields, mistyped), level + 2) -- this function, and the one below
   end, what, fields)
-  return function(self, name)
-    mistyped = name
-    if type(name) == "number" then
-      report(("%s is not a list%s"):format(what, lists_of(fields)), lua_level(2))
-    end
-    rejects(self, name)
-  end
+  return {
+    __index = function(self, name)
+      mistyped = name
+      if type(name) == "number" then
+        reject_list(report, what, fields)
+      end
+      rejects(self, name)
+    end,
+    __len = function()
+      reject_list(report, what, fields)
+    end,
+  }
 end
 
 local function article(name)
@@ -109,7 +120,7 @@ function strict.examine(report, class, value)
   if not fields or type(value) ~= "table" or getmetatable(value) ~= nil then
     return
   end
-  setmetatable(value, { __index = rejector_of(report, article(class), fields) })
+  setmetatable(value, metatable_of(report, article(class), fields))
   for name, kind in pairs(fields) do
     local inner = rawget(value, name)
     if type(kind) == "string" and kind:sub(-2) == "[]" then

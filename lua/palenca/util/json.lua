@@ -128,7 +128,10 @@ local function list_length(value)
     end
     count = count + 1
   end
-  return count == #value and (count > 0 or is_array(value)) and count or nil
+  if count == 0 then -- the length of a strict result cannot be read
+    return is_array(value) and 0 or nil
+  end
+  return count == #value and count or nil
 end
 
 local function name_of(key)

@@ -2,6 +2,8 @@
 local palenca = require("palenca")
 local testing = require("palenca.testing")
 
+local asks_for_length = #setmetatable({}, { __len = function() return 1 end }) == 1
+
 describe("palenca.testing is strict about", function()
   local test, worker
 
@@ -222,6 +224,14 @@ describe("palenca.testing is strict about", function()
       end, "the API's user accounts is not a list: it has the list .accounts" },
       { function() return palenca.new().accounts:get(worker.account_id)[1] end,
         "the API's account is not a list" },
+      { function() -- a Lua that does not ask for the length of a table counts nothing
+        local accounts = palenca.new().users:accounts(worker.user_id)
+        return asks_for_length and #accounts or accounts[1]
+      end, "the API's user accounts is not a list: it has the list .accounts" },
+      { function()
+        local account = palenca.new().accounts:get(worker.account_id)
+        return asks_for_length and table.concat(account) or account[1]
+      end, "the API's account is not a list" },
       { function()
         for _, row in palenca.new().accounts:earnings(worker.account_id,
           { start_date = "2026-01-01", end_date = "2026-03-01" }):each() do
@@ -235,6 +245,11 @@ describe("palenca.testing is strict about", function()
       count = count + (row.amount == 500 and 1 or 0)
     end
     assert.equal(60, count)
+  end)
+
+  it("nothing that encodes a result", function()
+    test:respond { path = "/v1/accounts/" .. worker.account_id, data = {} }
+    assert.equal("{}", palenca.json.encode((palenca.new().accounts:get(worker.account_id))))
   end)
 
   it("calls with a colon of what is called with a dot", function()
