@@ -167,7 +167,7 @@ local function add(self, what, given, place, outcome)
   end
   local entry = { method = given.method, place = place, times = given.times, used = 0,
     outcome = outcome, what = what, set_at = place_of(3) }
-  if what ~= "test:http" and not given.optional then -- a request without one fails the test
+  if not given.optional then
     table.insert(self.expected, entry)
   end
   return entry
@@ -308,7 +308,7 @@ end
 -- @tparam ?string fields.message with `kind`: the error's
 -- @tparam[opt=0] number fields.delay seconds until it comes
 -- @tparam ?number fields.times how often; default: always
--- @tparam ?boolean fields.optional without effect: no request need meet it
+-- @tparam ?boolean fields.optional whether no request need meet it, as of one set before each test
 function Session:http(fields)
   check_colon(self, "http")
   argcheck.fields("test:http", fields, HTTP_FIELDS, 2)

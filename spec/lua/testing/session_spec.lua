@@ -433,6 +433,18 @@ describe("palenca.testing", function()
     test = nil
   end)
 
+  it("fails if no request of palenca.http meets a response that is not optional", function()
+    start()
+    test:http { url = "https://own.example/b", optional = true }
+    test:http { url = "https://own.example/a", method = "POST" }
+    test:http { url = "https://own.example/a", method = "PUT" }
+    palenca.http { url = "https://own.example/a", method = "PUT" }
+    local _, problem = pcall(test.stop, test)
+    assert.truthy(tostring(problem):find("session_spec.lua:%d+: no request has met this test:http "
+      .. "of POST https://own.example/a; call it"), problem)
+    test = nil
+  end)
+
   it("gives workers ids of their own, also after one was deleted", function()
     start()
     local first, second = test:worker(), test:worker()

@@ -77,7 +77,7 @@ function Test:heal() end
 ---@field message string? with `kind`: the error's
 ---@field delay number? seconds until it comes
 ---@field times number? how often; default: always
----@field optional boolean? without effect: no request need meet it
+---@field optional boolean? whether no request need meet it, as of one set before each test
 
 --- Sets the response to a request of `palenca.http`. One without a response fails the test.
 ---@param fields palenca.Test.http.fields
