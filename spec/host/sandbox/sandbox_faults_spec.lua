@@ -54,6 +54,11 @@ describe("palenca sandbox", function()
         .. "probability, times)",
       ["drop,times=0"] = "times must be at least 1",
       ["latency,probability=2"] = "probability must be from 0 to 1",
+      ["error,path=/account"] = "path: no operation of the API has the path '/account'; did you "
+        .. "mean '/v1/account'?",
+      ["drop,path=/v1/acounts/5/profile"] = "path: no operation of the API has the path "
+        .. "'/v1/acounts/5/profile'; did you mean '/v1/accounts/5/profile'?",
+      ["latency,path=/v1/accounts/*"] = "path is a prefix of the paths that are meant, without '*'",
     }
     for text, message in pairs(rejected) do
       it("are rejected as --fault " .. text, function()

@@ -3,6 +3,7 @@
 local argcheck = require("palenca.util.argcheck")
 local faults = require("palenca.sandbox.delivery.faults")
 local named_values = require("palenca.host.cli.named_values")
+local path_check = require("palenca.client.path_check")
 local suggest = require("palenca.util.suggest")
 
 local fault_argument = {}
@@ -11,6 +12,15 @@ local fault_argument = {}
 -- @treturn string their names
 function fault_argument.kinds()
   return table.concat(argcheck.words(faults.kinds), ", ")
+end
+
+-- A request to a path that is like no operation's may be one of client:request.
+local function check_path(path)
+  if path and path:find("*", 1, true) then
+    return "path is a prefix of the paths that are meant, without '*'"
+  end
+  local problem = path and path_check(path, true)
+  return problem and "path: " .. problem
 end
 
 --- Reads a fault.
@@ -31,6 +41,10 @@ function fault_argument.parse(text)
   local read, wrong = faults.read(given)
   if not read then
     return nil, named_values.problem(wrong, faults.names(kind))
+  end
+  problem = check_path(read.path)
+  if problem then
+    return nil, problem
   end
   return read
 end

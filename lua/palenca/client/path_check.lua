@@ -1,5 +1,5 @@
 --- Finds a mistyped path of a request to the API: no request would meet its fault or response.
--- @module palenca.testing.path_check
+-- @module palenca.client.path_check
 local resources = require("palenca.client.resources")
 local suggest = require("palenca.util.suggest")
 
@@ -58,15 +58,16 @@ end
 
 --- What is wrong with a path. One that is like no operation's may be that of another endpoint.
 -- @tparam string path with `*` at its end: any that begin so
+-- @tparam ?boolean is_prefix whether it stands for all that begin so without one
 -- @treturn ?string nil if nothing is
-return function(path)
-  local start = path:match("^(.*)%*$")
+return function(path, is_prefix)
+  local start = is_prefix and path or path:match("^(.*)%*$")
   local best, wrong = nearest(start or path, start ~= nil)
   if wrong == 0 then
     return nil
   elseif not best and not path:find("^/v1/") then
-    best = nearest("/v1" .. path:gsub("^/*", "/"):gsub("%*$", ""), start ~= nil)
+    best = nearest("/v1" .. (start or path):gsub("^/*", "/"), start ~= nil)
   end
   return best and ("no operation of the API has the path '%s'; did you mean '%s%s'?"):format(path,
-    best, start and "*" or "")
+    best, start and not is_prefix and "*" or "")
 end
