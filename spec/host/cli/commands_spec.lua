@@ -59,6 +59,17 @@ describe("the program", function()
     end
   end)
 
+  it("says how a key is given, where it cannot be an option", function()
+    for _, arguments in ipairs {
+      { "serve", "x.lua", "--api-key", "k" }, { "check", "x.lua", "--api-key=k" },
+      { "users", "--api-key", "k" },
+    } do
+      local status, out, err = palenca(arguments)
+      assert.are.same({ 2, "", "palenca: unknown option '--api-key'; a key is given in a file, by "
+        .. "--api-key-file, or in $PALENCA_API_KEY" }, { status, out, err:match("^[^\n]*") })
+    end
+  end)
+
   it("knows no --verbose with a command", function()
     local lines = { { "--verbose", "check", "x.lua" }, { "check", "x.lua", "--verbose" } }
     for _, arguments in ipairs(lines) do

@@ -180,6 +180,10 @@ function parser.with_suggestion(message, root, given)
       .. "run or check", name, name)
   end
   local known = names_of(root, kind == "option" and "_options" or "_commands", given)
+  if name == "--api-key" and known["--api-key-file"] then -- any process can read a command line
+    return "unknown option '--api-key'; a key is given in a file, by --api-key-file, or in "
+      .. "$PALENCA_API_KEY"
+  end
   return string.format("unknown %s '%s'%s", kind, name, suggest.text(name, known))
 end
 
