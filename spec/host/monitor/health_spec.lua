@@ -92,7 +92,7 @@ describe("/readyz", function()
     wait_ready(served, 503, "database_removed")
     assert(os.rename(served.db .. ".away", served.db))
     wait_ready(served, 200)
-    assert.truthy(served.stderr:find("writing again to", 1, true))
+    served:wait_output("stderr", "(writing again to)")
     assert.equal(200, http.request("POST", served.url, helper.body()).status)
   end)
 

@@ -7,6 +7,7 @@
 
 /* Ids, and pages, between two readings of the clock. Bodies may have many pages. */
 #define SEEK_IDS 1000
+#define COUNT_IDS 500
 #define DELETE_IDS 16
 #define SHRINK_PAGES 16
 
@@ -44,7 +45,7 @@ static bool skip(sqlite3 *db, const event_purge *what, event_admin_place *place)
 
 static bool purge_next(sqlite3 *db, const event_purge *what, event_admin_place *place,
                        event_purge_report *report) {
-  event_purge_range range = next_range(what, place, what->dry_run ? SEEK_IDS : DELETE_IDS);
+  event_purge_range range = next_range(what, place, what->dry_run ? COUNT_IDS : DELETE_IDS);
   place->after = range.last;
   return event_purge_count(db, &range, report) &&
          (what->dry_run || event_purge_delete_range(db, &range));
