@@ -43,7 +43,7 @@ describe("a worker of palenca serve", function()
         BEFORE_CALL = options.before_call },
     })
     if options.api then
-      helper.wait_lines(options.api, "stdout", "ended 1\n", 1)
+      helper.wait_lines(options.api, "stdout", "shut 1\n", 1)
       assert.truthy(options.api.stdout:find("request 1 GET /v1/webhooks " .. KEY .. "\n", 1, true))
     end
     return served
@@ -120,7 +120,7 @@ describe("a worker of palenca serve", function()
         palenca.new{ rate_limit = 0 }.accounts:get(event.account_id)
       end)
     ]] })
-    helper.wait_lines(api, "stdout", "ended 3\n", 1) -- the probe of the configured key
+    helper.wait_lines(api, "stdout", "shut 3\n", 1) -- the probe of the configured key
     post(served, "login.created", "1b39ee15-f29f-427d-9119-0c627575610d")
     post(served, "login.success", "1b39ee15-f29f-427d-9119-0c627575610d")
     helper.wait_lines(api, "stdout", "request 4 ", 1)
