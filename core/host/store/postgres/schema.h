@@ -7,14 +7,12 @@
 
 #include <stdbool.h>
 
-#define POSTGRES_SCHEMA_VERSION 1
-
-/* Makes them, or brings them to this version, one process at a time; later ones are left alone. A
- * role that may not make them can use them once they are there. False on failure, with the
+/* Makes them, or brings them to the latest version, one process at a time; later ones are left
+ * alone. A role that may not make them can use them once they are there. False on failure, with the
  * reason. Blocks. */
 bool postgres_schema_prepare(const libpq *pq, PGconn *connection, host_error *error);
 
-/* Whether they are there in this version: of who only reads or waits for nobody. */
+/* Whether they are there in the latest version: of who only reads or waits for nobody. */
 bool postgres_schema_check(const libpq *pq, PGconn *connection, host_error *error);
 
 #endif

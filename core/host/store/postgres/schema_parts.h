@@ -1,0 +1,8 @@
+/* What the schema consists of: the texts that schema.c runs, in its order. */
+#ifndef PALENCA_HOST_STORE_POSTGRES_SCHEMA_PARTS_H
+#define PALENCA_HOST_STORE_POSTGRES_SCHEMA_PARTS_H
+
+extern const char postgres_queue_tables[];
+extern const char postgres_queue_functions[];
+
+#endif
