@@ -108,6 +108,15 @@ typedef struct {
   int64_t (*count_retries)(const event_backend *backend);
 } event_backend_class;
 
+/* The class of a kind whose file has all of these by their names: one that lacks one of them does
+ * not compile. */
+#define EVENT_BACKEND_FUNCTIONS                                                                    \
+  .close = close_backend, .submit = submit, .reason = reason, .failure = failure,                  \
+  .problem = problem, .probe = probe, .order = order, .limits = limits,                            \
+  .drop_unused_limits = drop_unused_limits, .timers = timers,                                      \
+  .count_unfinished = count_unfinished, .count_dead = count_dead, .find_oldest = find_oldest,      \
+  .count_retries = count_retries
+
 struct event_backend {
   const event_backend_class *class;
 };

@@ -144,22 +144,7 @@ static void close_backend(event_backend *backend) {
   uv_close((uv_handle_t *)&self->timer, on_timer_closed);
 }
 
-static const event_backend_class postgres_class = {
-    .close = close_backend,
-    .submit = submit,
-    .reason = reason,
-    .failure = failure,
-    .problem = problem,
-    .probe = probe,
-    .order = order,
-    .limits = limits,
-    .drop_unused_limits = drop_unused_limits,
-    .timers = timers,
-    .count_unfinished = count_unfinished,
-    .count_dead = count_dead,
-    .find_oldest = find_oldest,
-    .count_retries = count_retries,
-};
+static const event_backend_class postgres_class = {EVENT_BACKEND_FUNCTIONS};
 
 static postgres_backend *new_backend(const event_store_options *options, host_error *error) {
   const libpq *pq = libpq_load(error);

@@ -206,20 +206,7 @@ static const event_embedded_class embedded = {
 
 static const event_backend_class sqlite_class = {
     .embedded = &embedded,
-    .close = close_backend,
-    .submit = submit,
-    .reason = reason,
-    .failure = failure,
-    .problem = problem,
-    .probe = probe,
-    .order = order,
-    .limits = limits,
-    .drop_unused_limits = drop_unused_limits,
-    .timers = timers,
-    .count_unfinished = count_unfinished,
-    .count_dead = count_dead,
-    .find_oldest = find_oldest,
-    .count_retries = count_retries,
+    EVENT_BACKEND_FUNCTIONS,
 };
 
 static void remember(void *context, int64_t id, const event_record *record) {
