@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SLICE_MS 3 /* of reading the order, or moving waits; a row more may take one too many */
@@ -174,6 +175,32 @@ void event_store_end_works(event_store *store) {
 
 /* ---- Upkeep ---- */
 
+/* What keeps all from being written is said as that, once, and not of each task that meets it. */
+static bool has_store_failed(event_store *store) {
+  const event_backend_class *class = store->backend->class;
+  return !class->probe(store->backend) && class->failure(store->backend) != EVENT_FAILURE_OTHER;
+}
+
+static void report_maintenance(event_store *store, event_maintenance_task task,
+                               const char *reason) {
+  static const char *const messages[EVENT_MAINTENANCE_TASKS] = {
+      [EVENT_MAINTENANCE_EVENTS] = "cannot delete old events from",
+      [EVENT_MAINTENANCE_DECISIONS] = "cannot delete old decisions from",
+      [EVENT_MAINTENANCE_RESPONSES] = "cannot delete old responses from",
+      [EVENT_MAINTENANCE_MARKS] = "cannot delete old marks from",
+  };
+  store_trouble *trouble = &store->trouble;
+  if (trouble->is_failing || trouble->is_maintenance_failing[task]) {
+    return;
+  }
+  if (has_store_failed(store)) {
+    event_store_failed(store);
+  } else {
+    trouble->is_maintenance_failing[task] = true;
+    event_store_report(store, true, messages[task], reason);
+  }
+}
+
 static void run_maintenance(event_store *store) {
   bool is_idle = clock_steady_ms() - store->timing.committed_at >= IDLE_MS;
   const event_embedded_class *embedded = embedded_of(store);
@@ -182,23 +209,16 @@ static void run_maintenance(event_store *store) {
     event_store_wake_in(store, due);
     return;
   }
-  static const char *const messages[EVENT_MAINTENANCE_TASKS] = {
-      [EVENT_MAINTENANCE_EVENTS] = "cannot delete old events from",
-      [EVENT_MAINTENANCE_DECISIONS] = "cannot delete old decisions from",
-      [EVENT_MAINTENANCE_RESPONSES] = "cannot delete old responses from",
-      [EVENT_MAINTENANCE_MARKS] = "cannot delete old marks from",
-  };
   event_maintenance_task task;
   const char *reason = "";
-  bool ok = embedded->maintain(store->backend, is_idle, &task, &reason);
-  bool *is_failing = &store->trouble.is_maintenance_failing[task];
-  if (!ok && !*is_failing && !store->trouble.is_failing) {
-    event_store_report(store, true, messages[task], reason);
-  }
-  if (!ok) {
+  if (embedded->maintain(store->backend, is_idle, &task, &reason)) {
+    store->trouble.is_maintenance_failing[task] = false;
+  } else {
+    char text[256]; /* of the connection, which is used for more */
+    (void)snprintf(text, sizeof text, "%s", reason);
     embedded->roll_back(store->backend);
+    report_maintenance(store, task, text);
   }
-  *is_failing = !ok;
   due = embedded->maintenance_due(store->backend, is_idle);
   event_store_wake_in(store, due > 0 ? due : 1);
 }

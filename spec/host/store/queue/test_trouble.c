@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -274,17 +275,29 @@ static void scribble(const fixture *f, const char *bytes, size_t size) {
   assert_child_succeeds(child);
 }
 
+/* Damages all but the first page, and returns what was there. While another process writes, the
+ * store does not, and none of its tasks meets a half of the damage; and as the first page is
+ * written, all that the store has in its memory is out of date. */
+static size_t damage(const fixture *f, char *whole, size_t size) {
+  execute(f, "PRAGMA wal_checkpoint(TRUNCATE)");
+  sqlite3 *other = lock_store(f);
+  size = read_beyond_first_page(f, whole, size);
+  char *broken = malloc(size);
+  assert_non_null(broken);
+  memset(broken, 0xa5, size);
+  scribble(f, broken, size);
+  free(broken);
+  char text[64];
+  (void)snprintf(text, sizeof text, "PRAGMA user_version = %d; COMMIT", EVENT_SCHEMA_VERSION);
+  assert_int_equal(sqlite3_exec(other, text, NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_close(other), SQLITE_OK);
+  return size;
+}
+
 STORE_TEST(test_a_damaged_database_fails_puts_and_heals_with_it) {
   int64_t first = put(f, "a");
-  execute(f, "PRAGMA wal_checkpoint(TRUNCATE)");
-  static char whole[262144], broken[262144];
-  size_t size = read_beyond_first_page(f, whole, sizeof whole);
-  memset(broken, 0xa5, sizeof broken);
-  scribble(f, broken, size);
-  /* The first page is written, so that all that the store has in its memory is out of date. */
-  char text[64];
-  (void)snprintf(text, sizeof text, "PRAGMA user_version = %d", EVENT_SCHEMA_VERSION);
-  execute(f, text);
+  static char whole[262144];
+  size_t size = damage(f, whole, sizeof whole);
   char reason[256] = "";
   const event_record record = record_of("b", "{}");
   int64_t second = put_record(f, &record, reason, sizeof reason);
@@ -293,11 +306,28 @@ STORE_TEST(test_a_damaged_database_fails_puts_and_heals_with_it) {
   assert_int_equal(second + third, 0);
   assert_non_null(strstr(reason, "malformed"));
   assert_int_equal(f->errors, 1);
+  assert_non_null(strstr(f->last_error, "cannot write to"));
   assert_non_null(strstr(f->last_error, "malformed"));
   assert_true(put(f, "b") > first);
   assert_int_equal(f->heals, 1);
   close_store(f);
   assert_int_equal(query(f, "SELECT count(*) FROM events JOIN bodies USING (id)"), 2);
+}
+
+CLOSED_STORE_TEST(test_damage_that_maintenance_meets_before_a_put_is_logged_once) {
+  f->decision_retention = 1000; /* a round each 200 ms */
+  open_store(f);
+  (void)put(f, "a");
+  static char whole[262144];
+  size_t size = damage(f, whole, sizeof whole);
+  wait_for(f, &f->errors);
+  const event_record record = record_of("b", "{}");
+  assert_int_equal(put_record(f, &record, NULL, 0), 0);
+  scribble(f, whole, size);
+  assert_int_equal(f->errors, 1);
+  assert_non_null(strstr(f->last_error, "cannot write to"));
+  assert_true(put(f, "b") > 0);
+  assert_int_equal(f->heals, 1);
 }
 
 STORE_TEST(test_a_damaged_database_is_not_opened) {
