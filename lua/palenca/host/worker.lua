@@ -1,6 +1,7 @@
 --- A script worker of `palenca serve`: leases events and runs the script's handlers on them.
 -- @module palenca.host.worker
 local alert = require("palenca.host.alert")
+local attempt = require("palenca.host.attempt")
 local attempt_log = require("palenca.host.attempt_log")
 local client = require("palenca.client")
 local core = require("palenca.core")
@@ -45,96 +46,12 @@ local BEFORE_CALL = 10
 -- Seconds after which waiting calls are logged, and after which they are again.
 local WAITING, WAITING_AGAIN = 5, 60
 
-local function max_attempts(self, entries)
-  local min
-  for _, entry in ipairs(entries) do
-    local own = entry.max_attempts or self.max_attempts
-    min = math.min(min or own, own)
-  end
-  return min or self.max_attempts
-end
-
--- What is logged about an event when it ends, whatever the script has changed in it.
-local function summary(self, lease, event, entries)
-  local record = {
-    lease = lease,
-    id = lease.id,
-    action = event and event.action,
-    platform = event and event.platform,
-    account_id = event and event.account_id,
-    user_id = event and event.user_id,
-    attempt = lease.attempt,
-    handlers = #entries,
-    max_attempts = max_attempts(self, entries),
-    retry_wait = self.retry_wait,
-    traceparent = lease.traceparent,
-    request_id = lease.request_id,
-  }
-  record.label = program_log.label(record)
-  return record
-end
-
--- With all that is stored of the attempt.
-local function finish(record, outcome, text, retry_at, notice)
-  own_thread.finish(record.id, outcome, text, retry_at, record.decision, record.responses, notice,
-    attempt_log.text(record.lines))
-end
-
-local function finish_done(record, seconds)
-  if record.lines then
-    finish(record, "done")
-  else -- thousands a second
-    own_thread.finish(record.id, "done", nil, nil, record.decision, record.responses)
-  end
-  program_log.handled(record, seconds)
-end
-
--- Stored with the end of an event, so that whoever wants to know of it does, whatever happens.
-local function notice_of(record, text)
-  return #handlers.for_dead() > 0 and dead_notice.write(record.lease, text) or nil
-end
-
--- What says of an event that it is dead makes no dead letter of its own.
-local function finish_dead(record, text, trace)
-  if record.is_notice then
-    finish(record, "done")
-    program_log.failed(record, "abandoned", nil, text, trace)
-    return
-  end
-  finish(record, "dead", text, nil, notice_of(record, text))
-  program_log.failed(record, "dead", nil, text, trace)
-end
-
-local function finish_failed(record, problem, retry_wait, trace)
-  local text = retry_policy.describe(problem)
-  if record.attempt >= record.max_attempts then
-    finish_dead(record, text, trace)
-  else
-    local wait = retry_policy.wait(record.attempt, problem, retry_wait or record.retry_wait)
-    finish(record, "retry", text, host.unix_time() + wait)
-    program_log.failed(record, "retry", wait, text, trace)
-  end
-end
-
 -- Whoever has mended the script replays the event, and would wonder why it fails as before.
 local function warn_of_change(self)
   if not self.is_watched and self.version:has_changed() then
     program_log.line(self.version.path .. " has changed since it was loaded; SIGHUP reloads it",
       { event = "script_changed", script = self.version.path })
   end
-end
-
--- All attempts were made before: the process died during the last one, or max_attempts was higher
--- then. The event keeps the error of its last attempt.
-local function finish_spent(record)
-  local text = string.format("max_attempts (%d) reached: the process died during the last attempt",
-    record.max_attempts)
-  if record.is_notice then
-    finish_dead(record, text)
-    return
-  end
-  finish(record, "dead", nil, nil, notice_of(record, text))
-  program_log.failed(record, "dead", nil, text)
 end
 
 -- Memory that a script never frees would in the end leave none to its handlers: the state is
@@ -219,9 +136,9 @@ local function run_handlers(self, event, entries, record, failure)
     local seconds = core.steady_time() - began
     host.metrics.handled(record.action, seconds)
     if ok then
-      finish_done(record, seconds)
+      attempt.succeed(record, seconds)
     else
-      finish_failed(record, self.hint(problem, record.last_failure),
+      attempt.fail(record, self.hint(problem, record.last_failure),
         current and current.retry_wait, trace)
       pcall(warn_of_change, self) -- there may be no memory
       check_memory(self, problem)
@@ -272,13 +189,13 @@ end
 -- Of a notice the functions of palenca.on_dead are the handlers.
 local function start_notice(self, lease, event, failure)
   local entries = handlers.for_dead()
-  local record = summary(self, lease, event, entries)
+  local record = attempt.new(lease, event, entries, self)
   record.action, record.is_notice, failure.call = dead_notice.ACTION, true, lease.attempt
   record.label = program_log.label(record)
-  if record.attempt > record.max_attempts then
-    finish_spent(record)
+  if attempt.is_spent(record) then
+    attempt.end_spent(record)
   elseif #entries == 0 then
-    finish_done(record, 0)
+    attempt.succeed(record, 0)
   else
     run_handlers(self, event, entries, record, failure)
   end
@@ -291,12 +208,12 @@ local function start_alert(self, lease, about)
     alert.send(self.alert, lease.id, about)
   end, max_attempts = alert.MAX_ATTEMPTS, timeout = alert.TIMEOUT } } or {}
   local event = { action = alert.ACTION, attempt = lease.attempt }
-  local record = summary(self, lease, event, entries)
+  local record = attempt.new(lease, event, entries, self)
   record.is_notice = true
-  if record.attempt > record.max_attempts then
-    finish_spent(record)
+  if attempt.is_spent(record) then
+    attempt.end_spent(record)
   elseif #entries == 0 then
-    finish_done(record, 0)
+    attempt.succeed(record, 0)
   else
     run_handlers(self, event, entries, record)
   end
@@ -319,18 +236,18 @@ local function start(self, lease)
       return
     end
   end
-  local record = summary(self, lease, event, entries)
-  if record.attempt > record.max_attempts then
-    finish_spent(record)
+  local record = attempt.new(lease, event, entries, self)
+  if attempt.is_spent(record) then
+    attempt.end_spent(record)
     return
   end
   if self.recording_limit then
     begin_recording(self, record)
   end
   if not event then
-    finish_failed(record, errors.new({ kind = "invalid", message = reason }))
+    attempt.fail(record, errors.new({ kind = "invalid", message = reason }))
   elseif #entries == 0 then
-    finish_done(record, 0)
+    attempt.succeed(record, 0)
   else
     script_event.complete(event, lease)
     run_handlers(self, event, entries, record)
@@ -421,7 +338,7 @@ local function fail_running(self, problem)
       is_recorded = pcall(finish_timer, record, false, text)
     else
       record.responses = nil -- those until now
-      is_recorded = pcall(finish_failed, record, text)
+      is_recorded = pcall(attempt.fail, record, text)
     end
     if is_recorded then
       self.running[id] = nil
