@@ -5,6 +5,7 @@ local core = require("palenca.core")
 local host = require("palenca.host")
 local sleepers = require("palenca.host.sleepers")
 local task_body = require("palenca.host.task_body")
+local task_calls = require("palenca.host.task_calls")
 local traceback = require("palenca.host.traceback")
 
 local Scheduler = {}
@@ -12,20 +13,25 @@ Scheduler.__index = Scheduler
 
 local scheduler = {}
 
-local limits, metrics, own_thread = host.limits, host.metrics, host.own_thread
+local limits, own_thread = host.limits, host.own_thread
 
 -- Seconds that the to-be-closed variables of a failed task may wait and compute.
 local CLOSE_TIMEOUT = 1
 
 local NEVER = math.huge
--- Of a task's request ids: those of later responses are not kept.
-local REQUEST_IDS_MAX = 1000
-
 -- The nanoseconds left of a task whose CPU time is exceeded (0: no limit).
 local NONE_LEFT = 1
 -- Nanoseconds of CPU time that a yield of the script itself costs in addition: about the time of a
 -- resume.
 local YIELD_COST = 20000
+
+-- Once, whatever it waits for: several calls and a time may come together.
+local function wake(self, task)
+  if not task.is_ready then
+    task.is_ready = true
+    self.ready[#self.ready + 1] = task
+  end
+end
 
 --- Creates a scheduler.
 -- @tparam number cpu_time seconds that a task may compute without waiting
@@ -49,56 +55,10 @@ function scheduler.new(cpu_time, memory, describe, world)
     running = 0,
     rejected = nil, -- the client whose key the API has rejected last
   }, Scheduler)
+  self.on_done = task_calls.on_done(self, wake)
   self.on_error = task_body.error_handler(self)
   self.body = task_body.new(self)
   return self
-end
-
--- Once, whatever it waits for: several calls and a time may come together.
-local function wake(self, task)
-  if not task.is_ready then
-    task.is_ready = true
-    self.ready[#self.ready + 1] = task
-  end
-end
-
--- An event that ends as done may have lost something of its own: `palenca.http` does not raise.
-local function note_failure(task, result)
-  if task.trace and (result.kind or (result.status or 0) >= 400) then
-    task.trace.http_failure = result.kind or ("HTTP %d"):format(result.status)
-  end
-end
-
-local function on_done(self)
-  if not self.done then
-    self.done = function(call)
-      local task, waiter = call.task, call.waiter
-      if task then
-        task.calls[call] = nil
-        if call.is_api then
-          local result = call.result
-          metrics.requested(result.status, result.attempts, result.turn_wait,
-            result.rate_remaining)
-          if result.status == 401 then -- what fails otherwise says nothing of the key
-            self.rejected = call.client
-          end
-        else
-          note_failure(task, call.result)
-        end
-        if task.recording then
-          task.recording:response(call.number, call.is_api, call.result)
-        end
-        if call.is_api and #task.request_ids < REQUEST_IDS_MAX then
-          task.request_ids[#task.request_ids + 1] = call.result.request_id
-        end
-      end
-      if waiter then
-        call.waiter = nil
-        wake(self, waiter)
-      end
-    end
-  end
-  return self.done
 end
 
 local function park(task)
@@ -139,43 +99,8 @@ local function step_in_place(self, seconds)
     end
     seconds = math.min(seconds, left)
   end
-  self.calls:step(seconds, on_done(self), own_thread.fd())
+  self.calls:step(seconds, self.on_done, own_thread.fd())
   own_thread.clear_fd()
-end
-
--- The user's own systems can find their own requests by them; a header that the script has passed
--- stays as it is.
-local function add_trace(headers, trace)
-  local seen = {}
-  for name in pairs(headers) do
-    seen[name:lower()] = true
-  end
-  if trace.traceparent and not seen["traceparent"] then
-    headers["traceparent"] = trace.traceparent
-  end
-  if trace.request_id and not seen["x-request-id"] then
-    headers["X-Request-Id"] = trace.request_id
-  end
-end
-
-local function submit(self, request)
-  local task = self.current
-  if task and task.trace and not request.template and request.headers then
-    add_trace(request.headers, task.trace)
-  end
-  request.low_priority = request.low_priority or (task and task.is_low_priority)
-  local call = self.calls:submit(request)
-  if task then
-    call.task = task
-    call.is_api = request.template ~= nil -- only the client's requests have one
-    call.client = request.client
-    task.calls_api = task.calls_api or call.is_api
-    task.calls[call] = true
-    if task.recording then
-      call.number = task.recording:request(request)
-    end
-  end
-  return call
 end
 
 local function wait(self, call)
@@ -226,18 +151,6 @@ local function wait_any(self, list, seconds)
   return call
 end
 
--- Resumes the waiting coroutine with the error.
-local function give_up(self, call)
-  if call.task then
-    call.task.calls[call] = nil
-  end
-  self.calls:cancel(call)
-  if call.waiter then
-    wake(self, call.waiter)
-    call.waiter = nil
-  end
-end
-
 local function sleep(self, seconds)
   local due = self.now() + seconds
   local task = may_park(self)
@@ -266,7 +179,7 @@ end
 function Scheduler:runtime()
   return {
     submit = function(request)
-      return submit(self, request)
+      return task_calls.submit(self, request)
     end,
     wait = function(call)
       return wait(self, call)
@@ -275,7 +188,7 @@ function Scheduler:runtime()
       return wait_any(self, list, seconds)
     end,
     cancel = function(call)
-      give_up(self, call)
+      task_calls.cancel(self, call, wake)
     end,
     sleep = function(seconds)
       sleep(self, seconds)
@@ -341,7 +254,7 @@ local function close(self, task)
   limits.close(task.thread, task.label, CLOSE_TIMEOUT)
   self.current = nil
   for call in pairs(task.calls) do
-    give_up(self, call)
+    task_calls.cancel(self, call, wake)
   end
 end
 
@@ -511,7 +424,7 @@ function Scheduler:step(max_wait, ...)
   else
     max_wait = rest(self, max_wait)
   end
-  self.calls:step(max_wait, on_done(self), ...)
+  self.calls:step(max_wait, self.on_done, ...)
 end
 
 return scheduler
