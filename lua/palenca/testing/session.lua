@@ -7,11 +7,11 @@ local argcheck = require("palenca.util.argcheck")
 local blocking = require("palenca.runtime.blocking")
 local client = require("palenca.client")
 local engine = require("palenca.testing.engine")
+local expectation = require("palenca.testing.expectation")
 local handlers = require("palenca.handlers")
 local http_response = require("palenca.testing.response")
 local json = require("palenca.util.json")
 local log = require("palenca.log")
-local path_check = require("palenca.client.path_check")
 local recorder = require("palenca.decision.recorder")
 local run = require("palenca.testing.run")
 local runtime = require("palenca.runtime")
@@ -20,7 +20,7 @@ local script = require("palenca.testing.script")
 local strict = require("palenca.strict")
 local suggest = require("palenca.util.suggest")
 local timers = require("palenca.timers")
-local webhook_actions = require("palenca.util.webhook_actions")
+local webhook = require("palenca.testing.webhook")
 local worker = require("palenca.testing.worker")
 
 local Session = {}
@@ -102,96 +102,6 @@ end
 
 -- ---- what a test sets ------------------------------------------------------------------
 
-local OUTCOME_FIELDS = {
-  method = "method", status = "count", headers = "table", body = "text", kind = "string",
-  message = "string", delay = "any", times = "positive", optional = "boolean",
-}
-
-local function with_outcome(fields)
-  for name, kind in pairs(OUTCOME_FIELDS) do
-    fields[name] = kind
-  end
-  return fields
-end
-
-local RESPOND_FIELDS = with_outcome { path = "string!", data = "any", pagination = "table" }
-local FAULT_FIELDS = with_outcome { path = "string", code = "string", retry_after = "count" }
-local HTTP_FIELDS = with_outcome { url = "string!", json = "any" }
-
-local failures = { network = true, timeout = true, protocol = true }
-local methods = {
-  GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
-}
-
--- What is mistyped would be met by no request.
-local function check_place(what, given, level)
-  local problem = given.path and path_check(given.path)
-  if problem then
-    error(what .. ": path: " .. problem, level + 1)
-  end
-  local code = not api_values.error_codes[given.code or ""]
-    and suggest.text(given.code, api_values.error_codes) or ""
-  if code ~= "" then
-    error(("%s: code: no documented one is '%s'%s"):format(what, given.code, code), level + 1)
-  end
-end
-
-local function check_outcome(what, given, level)
-  if what ~= "test:http" or suggest.nearest(given.method, methods) then
-    argcheck.one_of(what .. ": method", given.method, methods, level + 1)
-  end
-  check_place(what, given, level + 1)
-  if given.kind ~= nil and not failures[given.kind] then
-    error(("%s: kind must be 'network', 'timeout' or 'protocol', of what has no response, got '%s'")
-      :format(what, given.kind), level + 1)
-  elseif given.kind and given.status then
-    error(what .. ": either kind or status can be given", level + 1)
-  elseif given.delay ~= nil and not (type(given.delay) == "number" and given.delay >= 0) then
-    error(what .. ": delay must be a number of seconds from 0, got " .. tostring(given.delay),
-      level + 1)
-  end
-end
-
--- Where the test has set something.
-local function place_of(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return ("%s:%d"):format(info.short_src, info.currentline)
-end
-
--- It is kept for a look at whether any request has met it, too.
-local function add(self, what, given, place, outcome)
-  outcome.delay = given.delay
-  if given.kind then
-    outcome.status, outcome.body, outcome.kind = nil, nil, given.kind
-    outcome.message = given.message or "the connection was closed"
-  end
-  local entry = { method = given.method, place = place, times = given.times, used = 0,
-    outcome = outcome, what = what, set_at = place_of(3) }
-  if not given.optional then
-    table.insert(self.expected, entry)
-  end
-  return entry
-end
-
--- What was set and no request has met: the test has not shown what it seems to.
-local function unused(self)
-  for _, entry in ipairs(self.expected) do
-    if entry.used == 0 then
-      return ("%s: no request has met this %s of %s%s; call it where there is one, or with "
-        .. "optional = true"):format(entry.set_at, entry.what,
-        entry.method and entry.method .. " " or "", entry.place or "any path")
-    end
-  end
-end
-
-local function lower_names(headers)
-  local lower = {}
-  for name, value in pairs(headers or {}) do
-    lower[tostring(name):lower()] = value
-  end
-  return lower
-end
-
 --- Adds a worker who has connected an account.
 -- @tparam[opt] table fields an unknown one is an error
 -- @tparam ?string fields.account_id the account's id (UUID)
@@ -251,13 +161,13 @@ end
 -- @tparam ?boolean fields.optional whether no request need meet it, as of one set before each test
 function Session:respond(fields)
   check_colon(self, "respond")
-  argcheck.fields("test:respond", fields, RESPOND_FIELDS, 2)
-  check_outcome("test:respond", fields, 2)
+  expectation.check("test:respond", fields, expectation.RESPONSE_FIELDS, 2)
   local body = fields.body or json.encode { success = true, data = fields.data,
     pagination = fields.pagination }
   -- the last one that is set goes first
-  table.insert(self.responses, 1, add(self, "test:respond", fields, fields.path,
-    { status = fields.status or 200, headers = lower_names(fields.headers), body = body }))
+  table.insert(self.responses, 1, expectation.new(self.expected, "test:respond", fields,
+    fields.path, { status = fields.status or 200,
+      headers = expectation.lower_names(fields.headers), body = body }))
 end
 
 --- Has requests to the API fail.
@@ -277,17 +187,17 @@ end
 function Session:fault(fields)
   check_colon(self, "fault")
   fields = fields or {}
-  argcheck.fields("test:fault", fields, FAULT_FIELDS, 2)
-  check_outcome("test:fault", fields, 2)
+  expectation.check("test:fault", fields, expectation.FAULT_FIELDS, 2)
   local status = fields.status or 503
   local outcome = http_response.failure(status, fields.code or api_values.code_of(status),
     fields.message, fields.retry_after)
   outcome.body = fields.body or outcome.body
-  for name, value in pairs(lower_names(fields.headers)) do
-    outcome.headers = lower_names(outcome.headers)
+  for name, value in pairs(expectation.lower_names(fields.headers)) do
+    outcome.headers = expectation.lower_names(outcome.headers)
     outcome.headers[name] = value
   end
-  table.insert(self.faults, 1, add(self, "test:fault", fields, fields.path, outcome))
+  table.insert(self.faults, 1, expectation.new(self.expected, "test:fault", fields, fields.path,
+    outcome))
 end
 
 --- Takes what @{Session:fault} has set away.
@@ -311,13 +221,13 @@ end
 -- @tparam ?boolean fields.optional whether no request need meet it, as of one set before each test
 function Session:http(fields)
   check_colon(self, "http")
-  argcheck.fields("test:http", fields, HTTP_FIELDS, 2)
-  check_outcome("test:http", fields, 2)
-  table.insert(self.http_responses, 1, add(self, "test:http", fields, fields.url, {
-    status = fields.status or 200,
-    headers = lower_names(fields.headers),
-    body = fields.body or fields.json ~= nil and json.encode(fields.json) or "",
-  }))
+  expectation.check("test:http", fields, expectation.HTTP_FIELDS, 2)
+  table.insert(self.http_responses, 1, expectation.new(self.expected, "test:http", fields,
+    fields.url, {
+      status = fields.status or 200,
+      headers = expectation.lower_names(fields.headers),
+      body = fields.body or fields.json ~= nil and json.encode(fields.json) or "",
+    }))
 end
 
 -- ---- time ------------------------------------------------------------------------------
@@ -376,60 +286,6 @@ function Session:run(path, ...)
   return run.script(self, path, true, ...)
 end
 
-local EVENT_FIELDS = {
-  account_id = "string", user_id = "string", external_id = "string", platform = "string",
-  status_details = "string", webhook_id = "string", id = "any", attempt = "positive",
-  replay = "positive", received_at = "any", body = "string", traceparent = "string",
-  request_id = "string",
-}
-local BODY_FIELDS = { "account_id", "user_id", "external_id", "platform", "status_details",
-  "webhook_id" }
-
-local DEAD_FIELDS = { error = "any", call = "positive" }
-for name, kind in pairs(EVENT_FIELDS) do
-  DEAD_FIELDS[name] = kind
-end
-
-local function check_event(what, action, subject, more, fields, level)
-  argcheck.value(what .. ": action", action, "string", level + 1)
-  if not webhook_actions[action] then
-    error(("%s: no documented action is '%s'%s"):format(what, tostring(action),
-      suggest.text(action, webhook_actions)), level + 1)
-  end
-  argcheck.value(what .. ": the worker", subject, "table", level + 1)
-  argcheck.fields(what, more, fields, level + 1)
-  argcheck.one_of(what .. ": platform", more.platform or rawget(subject, "platform"),
-    api_values.platforms, level + 1)
-  worker.check_details(what, more.status_details or rawget(subject, "status_details"), level + 1)
-end
-
-local function body_of(action, subject, more)
-  local data = { webhook_action = action }
-  for _, name in ipairs(BODY_FIELDS) do
-    data[name] = more[name] or rawget(subject, name)
-  end
-  return json.encode { data = data }
-end
-
--- The body of a webhook, and what else is known of its event.
-local function webhook_of(self, action, subject, more, attempt)
-  self.last_event = self.last_event + 1
-  local function field(name, default)
-    local value = more[name]
-    if value == nil and not self.is_worker[subject] then
-      value = subject[name]
-    end
-    return value == nil and default or value
-  end
-  return field("body") or body_of(action, subject, more), {
-    id = field("id", self.last_event),
-    attempt = field("attempt", attempt),
-    replay = field("replay", 0),
-    received_at = field("received_at", self:now()),
-    traceparent = more.traceparent, request_id = more.request_id,
-  }
-end
-
 --- Runs the script's handlers with an event, as `palenca serve` does.
 -- @tparam string action such as `login.success`
 -- @tparam[opt] table subject a worker of @{Session:worker}, or fields of the event: `account_id`,
@@ -443,15 +299,15 @@ end
 function Session:event(action, subject, more)
   check_colon(self, "event")
   subject, more = subject or {}, more or {}
-  check_event("test:event", action, subject, more, EVENT_FIELDS, 2)
+  webhook.check("test:event", action, subject, more, webhook.EVENT_FIELDS, 2)
   if not self.is_worker[subject] then
-    argcheck.fields("test:event", subject, EVENT_FIELDS, 2)
+    argcheck.fields("test:event", subject, webhook.EVENT_FIELDS, 2)
   end
   if #handlers.actions() == 0 then
     error("test:event: no script with a handler was loaded; call test:load(path) first", 2)
   end
   check_handlers("test:event", 2)
-  local made, problem = run.event(self, webhook_of(self, action, subject, more, 1))
+  local made, problem = run.event(self, webhook.new(self, action, subject, more, 1))
   return made or error("test:event: " .. problem, 2)
 end
 
@@ -466,15 +322,15 @@ end
 function Session:dead(action, subject, more)
   check_colon(self, "dead")
   subject, more = subject or {}, more or {}
-  check_event("test:dead", action, subject, more, DEAD_FIELDS, 2)
+  webhook.check("test:dead", action, subject, more, webhook.DEAD_FIELDS, 2)
   if not self.is_worker[subject] then
-    argcheck.fields("test:dead", subject, DEAD_FIELDS, 2)
+    argcheck.fields("test:dead", subject, webhook.DEAD_FIELDS, 2)
   end
   local entries = handlers.for_dead()
   if #entries == 0 then
     error("test:dead: no script with palenca.on_dead was loaded; call test:load(path) first", 2)
   end
-  local body, lease = webhook_of(self, action, subject, more, MAX_ATTEMPTS)
+  local body, lease = webhook.new(self, action, subject, more, MAX_ATTEMPTS)
   local made, problem = run.dead(self, entries, body, lease, {
     error = more.error == nil and "the handler has failed" or more.error, call = more.call or 1,
   })
@@ -519,7 +375,7 @@ function Session:stop()
   for at = #self.undo, 1, -1 do
     self.undo[at]()
   end
-  local problem = self.violation or unused(self)
+  local problem = self.violation or expectation.unmet(self.expected)
   if problem then
     error(problem, 0)
   end
