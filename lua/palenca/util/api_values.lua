@@ -1,19 +1,12 @@
 --- The values that the API's documentation names, as keys.
 -- @module palenca.util.api_values
 local webhook_actions = require("palenca.util.webhook_actions")
+local word_set = require("palenca.util.word_set")
 
 local api_values = {}
 
-local function names(words)
-  local known = {}
-  for word in words:gmatch("%S+") do
-    known[word] = true
-  end
-  return known
-end
-
 --- The codes of platforms.
-api_values.platforms = names [[
+api_values.platforms = word_set [[
   uber didi imss rappi osmos pemex picap ifood issste cabify workday indriver uber_eats
   didi_food pedidos_ya noventa_nove mensajeros_urbanos rapiboy nueve_nueve_minutos
   carteira_trabalho mercado_pago nom_gob_cdmx nom_salud_cdmx nom_sep_cdmx nom_sep_qro
@@ -32,7 +25,7 @@ api_values.countries = {
 }
 
 --- The currencies of ISO 4217.
-api_values.currencies = names [[
+api_values.currencies = word_set [[
   aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob bov brl bsd btn bwp
   byn bzd cad cdf che chf chw clf clp cny cop cou crc cuc cup cve czk djf dkk dop dzd egp ern etb
   eur fjd fkp gbp gel ghs gip gmd gnf gtq gyd hkd hnl htg huf idr ils inr iqd irr isk jmd jod jpy
@@ -43,10 +36,10 @@ api_values.currencies = names [[
 ]]
 
 --- The statuses of logins.
-api_values.login_statuses = names "pending success incomplete error retry"
+api_values.login_statuses = word_set "pending success incomplete error retry"
 
 --- Why a login ended as it did, or what it waits for. The API may have others.
-api_values.status_details = names [[
+api_values.status_details = word_set [[
   pending_for_data validation_pending validation_time_expired invalid_credentials login_refused
   platform_unavailable service_unavailable request_timeout platform_error recent_login_successful
   not_registered banned invalid_otp expired_otp could_not_send_otp invalid_otp_auth_key
@@ -55,10 +48,10 @@ api_values.status_details = names [[
 ]]
 
 --- The warnings of accounts.
-api_values.warnings = names "rider_account fleet_account incomplete_profile_data id_mismatch"
+api_values.warnings = word_set "rider_account fleet_account incomplete_profile_data id_mismatch"
 
 --- The codes of errors that the API's documentation names, and those of the sandbox.
-api_values.error_codes = names [[
+api_values.error_codes = word_set [[
   missing_api_key invalid_api_key bad_request invalid_credentials platform_unavailable
   too_many_requests service_unavailable request_timeout platform_error invalid_otp expired_otp
   email_not_validated invalid_phone_number invalid_email lambda_error login_refused

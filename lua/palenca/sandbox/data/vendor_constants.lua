@@ -2,16 +2,9 @@
 -- @module palenca.sandbox.data.vendor_constants
 local api_values = require("palenca.util.api_values")
 local webhook_actions = require("palenca.util.webhook_actions")
+local word_set = require("palenca.util.word_set")
 
 local constants = {}
-
-local function names(words)
-  local known = {}
-  for word in words:gmatch("%S+") do
-    known[word] = true
-  end
-  return known
-end
 
 --- Every platform code the API documents, as keys.
 constants.platforms = api_values.platforms
@@ -37,10 +30,10 @@ constants.history_days = {
 constants.default_history_days = 45
 
 --- Platforms whose riders may pay in cash; the others leave `cash_amount` null.
-constants.takes_cash = names "didi didi_food indriver noventa_nove rappi"
+constants.takes_cash = word_set "didi didi_food indriver noventa_nove rappi"
 
 --- Platforms that carry goods, whose workers are couriers.
-constants.delivers = names [[
+constants.delivers = word_set [[
   rappi ifood uber_eats didi_food pedidos_ya mensajeros_urbanos rapiboy nueve_nueve_minutos
   cornershop
 ]]
@@ -83,13 +76,13 @@ end
 constants.warnings = api_values.warnings
 
 --- Identifier cases that end as an error with that very `status_details`.
-constants.errors = names [[
+constants.errors = word_set [[
   invalid_credentials login_refused platform_unavailable request_timeout platform_error
   recent_login_successful not_registered banned
 ]]
 
 --- Identifier cases that ask for a code before they fail.
-constants.code_cases = names [[
+constants.code_cases = word_set [[
   invalid_otp expired_otp could_not_send_otp invalid_otp_auth_key invalid_otp_session
 ]]
 
