@@ -134,6 +134,15 @@ function program_log.line(text, fields)
   end
 end
 
+--- Warns of an account.
+-- @tparam string account its id
+-- @tparam string text what must be known of it
+function program_log.warn_of_account(account, text)
+  local message = ("account %s: %s"):format(account, text)
+  program_log.line("palenca: warning: " .. message,
+    { event = "warning", level = "warning", account_id = account, message = message })
+end
+
 --- Writes what a script logs.
 -- @tparam string line complete
 -- @tparam string level

@@ -11,74 +11,75 @@ local account_state = {}
 local SUCCESS = "success"
 
 local texts = {
-  es = {
-    error = "el último inicio de sesión falló{on}{reason}",
-    incomplete = "la persona no terminó el último inicio de sesión{on}{reason}",
-    pending = "el último inicio de sesión{on} aún se está leyendo",
-    retry = "el último inicio de sesión{on} se está repitiendo{reason}",
-    other = "el último inicio de sesión{on} está en el estado {status}{reason}",
-    on = " el %s",
-    connected = "los datos son del %s", never = "la cuenta nunca se conectó",
-  },
-  pt = {
-    error = "o último login falhou{on}{reason}",
-    incomplete = "a pessoa não terminou o último login{on}{reason}",
-    pending = "o último login{on} ainda está sendo lido",
-    retry = "o último login{on} está sendo repetido{reason}",
-    other = "o último login{on} está na situação {status}{reason}",
-    on = " em %s",
-    connected = "os dados são de %s", never = "a conta nunca foi conectada",
-  },
-  en = {
-    error = "the last login failed{on}{reason}",
-    incomplete = "the worker did not finish the last login{on}{reason}",
-    pending = "the last login{on} is still being read",
-    other = "the last login{on} has the status {status}{reason}",
-    on = " on %s",
-    connected = "the data are as of %s", never = "the account was never connected",
-  },
+  error = { es = "el último inicio de sesión falló{on}{reason}",
+    pt = "o último login falhou{on}{reason}",
+    en = "the last login failed{on}{reason}" },
+  incomplete = { es = "la persona no terminó el último inicio de sesión{on}{reason}",
+    pt = "a pessoa não terminou o último login{on}{reason}",
+    en = "the worker did not finish the last login{on}{reason}" },
+  pending = { es = "el último inicio de sesión{on} aún se está leyendo",
+    pt = "o último login{on} ainda está sendo lido",
+    en = "the last login{on} is still being read" },
+  retry = { es = "el último inicio de sesión{on} se está repitiendo{reason}",
+    pt = "o último login{on} está sendo repetido{reason}" },
 }
+
+local other_text = { es = "el último inicio de sesión{on} está en el estado {status}{reason}",
+  pt = "o último login{on} está na situação {status}{reason}",
+  en = "the last login{on} has the status {status}{reason}" }
+
+local on_day = { es = " el %s", pt = " em %s", en = " on %s" }
+
+local connected = { es = "los datos son del %s", pt = "os dados são de %s",
+  en = "the data are as of %s" }
+local never_connected = { es = "la cuenta nunca se conectó", pt = "a conta nunca foi conectada",
+  en = "the account was never connected" }
 
 -- What the analyst does about it.
 local actions = {
-  es = { error = "Pide a la persona que conecte la cuenta de nuevo.",
-    incomplete = "Pide a la persona que termine de conectar la cuenta.",
-    pending = "Repite el cálculo cuando termine." },
-  pt = { error = "Peça à pessoa que conecte a conta de novo.",
-    incomplete = "Peça à pessoa que termine de conectar a conta.",
-    pending = "Repita o cálculo quando terminar." },
-  en = { error = "Ask the worker to connect the account again.",
-    incomplete = "Ask the worker to finish connecting the account.",
-    pending = "Compute it again when that has ended." },
+  error = { es = "Pide a la persona que conecte la cuenta de nuevo.",
+    pt = "Peça à pessoa que conecte a conta de novo.",
+    en = "Ask the worker to connect the account again." },
+  incomplete = { es = "Pide a la persona que termine de conectar la cuenta.",
+    pt = "Peça à pessoa que termine de conectar a conta.",
+    en = "Ask the worker to finish connecting the account." },
+  pending = { es = "Repite el cálculo cuando termine.", pt = "Repita o cálculo quando terminar.",
+    en = "Compute it again when that has ended." },
 }
 
 -- The sentence for the worker on an account that was never connected. `{advice}` says what to do.
 local for_worker = {
-  es = {
-    error = "Todavía no podemos decidir, porque el último inicio de sesión en tu cuenta falló y no "
+  error = {
+    es = "Todavía no podemos decidir, porque el último inicio de sesión en tu cuenta falló y no "
       .. "pudimos leer tus ganancias. No es un rechazo. {advice}",
-    incomplete = "Todavía no podemos decidir, porque no terminaste de conectar tu cuenta. No es un "
-      .. "rechazo: conéctala de nuevo y sigue hasta el final.",
-    other = "Todavía no podemos decidir, porque aún estamos leyendo tu cuenta. No es un rechazo, y "
-      .. "no tienes que hacer nada más; te avisaremos.",
-  },
-  pt = {
-    error = "Ainda não podemos decidir, porque o último login na sua conta falhou e não "
+    pt = "Ainda não podemos decidir, porque o último login na sua conta falhou e não "
       .. "conseguimos ler os seus ganhos. Não é uma recusa. {advice}",
-    incomplete = "Ainda não podemos decidir, porque você não terminou de conectar a sua conta. Não "
-      .. "é uma recusa: conecte-a de novo e siga até o fim.",
-    other = "Ainda não podemos decidir, porque ainda estamos lendo a sua conta. Não é uma recusa, "
-      .. "e você não precisa fazer mais nada; avisaremos você.",
-  },
-  en = {
-    error = "We cannot decide yet, because the last login to your account failed and we could not "
+    en = "We cannot decide yet, because the last login to your account failed and we could not "
       .. "read your earnings. This is not a no. {advice}",
-    incomplete = "We cannot decide yet, because you did not finish connecting your account. This "
+  },
+  incomplete = {
+    es = "Todavía no podemos decidir, porque no terminaste de conectar tu cuenta. No es un "
+      .. "rechazo: conéctala de nuevo y sigue hasta el final.",
+    pt = "Ainda não podemos decidir, porque você não terminou de conectar a sua conta. Não "
+      .. "é uma recusa: conecte-a de novo e siga até o fim.",
+    en = "We cannot decide yet, because you did not finish connecting your account. This "
       .. "is not a no: please connect it again, up to the end.",
-    other = "We cannot decide yet, because we are still reading your account. This is not a no, "
-      .. "and there is nothing else you have to do; we will let you know.",
   },
 }
+
+local others_for_worker = {
+  es = "Todavía no podemos decidir, porque aún estamos leyendo tu cuenta. No es un rechazo, y "
+    .. "no tienes que hacer nada más; te avisaremos.",
+  pt = "Ainda não podemos decidir, porque ainda estamos lendo a sua conta. Não é uma recusa, "
+    .. "e você não precisa fazer mais nada; avisaremos você.",
+  en = "We cannot decide yet, because we are still reading your account. This is not a no, "
+    .. "and there is nothing else you have to do; we will let you know.",
+}
+
+local function lookup(texts_by_code, code, language)
+  local own = texts_by_code[code]
+  return own and own[language]
+end
 
 --- The day of a time of the API.
 -- @param time
@@ -132,14 +133,15 @@ end
 -- @treturn string such as `the last login failed on 2026-03-01: banned; the data are as of
 -- 2026-02-01`
 function account_state.describe(state, language)
-  local words, reason = texts[language], login_words[state.reason]
-  local sentence = (words[state.status] or words.other):gsub("{(%a+)}", {
-    on = state.day and words.on:format(state.day) or "",
-    reason = state.reason and ": " .. (reason and reason[language] or state.reason) or "",
+  local text = lookup(texts, state.status, language) or other_text[language]
+  local reason = lookup(login_words, state.reason, language) or state.reason
+  local sentence = text:gsub("{(%a+)}", {
+    on = state.day and on_day[language]:format(state.day) or "",
+    reason = reason and ": " .. reason or "",
     status = state.status,
   })
-  return sentence .. "; " .. (state.connected and words.connected:format(state.connected)
-    or words.never)
+  return sentence .. "; " .. (state.connected and connected[language]:format(state.connected)
+    or never_connected[language])
 end
 
 --- Describes it, with what to do about it, in sentences for the analyst.
@@ -149,7 +151,7 @@ end
 function account_state.advise(state, language)
   -- of an account that the platform has suspended no login helps
   local can_help = state.status ~= "error" or advice.of_login(state.reason).can_repeat
-  local action = can_help and actions[language][state.status]
+  local action = can_help and lookup(actions, state.status, language)
   return account_state.describe(state, language) .. "." .. (action and " " .. action or "")
 end
 
@@ -158,10 +160,8 @@ end
 -- @tparam string language `es`, `pt` or `en`
 -- @treturn string
 function account_state.tell_worker(state, language)
-  local own = for_worker[language]
-  local text = (own[state.status] or own.other):gsub("{advice}",
-    advice.of_login(state.reason).text[language])
-  return text
+  local text = lookup(for_worker, state.status, language) or others_for_worker[language]
+  return (text:gsub("{advice}", advice.of_login(state.reason).text[language]))
 end
 
 --- Logs it.
@@ -169,9 +169,7 @@ end
 -- @tparam ?table state of @{read}
 function account_state.log(account, state)
   if state then
-    local message = ("account %s: %s"):format(account, account_state.describe(state, "en"))
-    program_log.line("palenca: warning: " .. message,
-      { event = "warning", level = "warning", account_id = account, message = message })
+    program_log.warn_of_account(account, account_state.describe(state, "en"))
   end
 end
 

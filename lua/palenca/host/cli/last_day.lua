@@ -14,31 +14,29 @@ local HOURS_BEHIND = 8
 -- Data that are older than so many days are worth a word.
 local AGE_MAX = 7
 
-local texts = {
-  es = {
-    last_login = ", el día antes del último inicio de sesión",
-    last_logins = ", el día antes del más antiguo de los últimos inicios de sesión",
-    yesterday = " (ayer)",
-    old = "los datos son del %s: tienen %d días; pide a la persona que conecte la cuenta de nuevo",
-    unread = "los datos son del %s; los días posteriores, hasta el %s, no se leyeron y cuentan "
-      .. "como días sin ingresos",
-  },
-  pt = {
-    last_login = ", o dia antes do último login",
-    last_logins = ", o dia antes do mais antigo dos últimos logins",
-    yesterday = " (ontem)",
-    old = "os dados são de %s: têm %d dias; peça à pessoa que conecte a conta de novo",
-    unread = "os dados são de %s; os dias seguintes, até %s, não foram lidos e contam como dias "
-      .. "sem renda",
-  },
-  en = {
-    last_login = ", the day before the last login",
-    last_logins = ", the day before the earliest of the last logins",
-    yesterday = " (yesterday)",
-    old = "the data are of %s: %d days old; ask the worker to connect again",
-    unread = "the data are of %s; the days after it, up to %s, were not read and count as days "
-      .. "without income",
-  },
+-- Behind the day, by the reason of @{last_day.choose}.
+local reasons = {
+  last_login = { es = ", el día antes del último inicio de sesión",
+    pt = ", o dia antes do último login", en = ", the day before the last login" },
+  last_logins = { es = ", el día antes del más antiguo de los últimos inicios de sesión",
+    pt = ", o dia antes do mais antigo dos últimos logins",
+    en = ", the day before the earliest of the last logins" },
+  yesterday = { es = " (ayer)", pt = " (ontem)", en = " (yesterday)" },
+}
+
+local old = {
+  es = "los datos son del %s: tienen %d días; pide a la persona que conecte la cuenta de nuevo",
+  pt = "os dados são de %s: têm %d dias; peça à pessoa que conecte a conta de novo",
+  en = "the data are of %s: %d days old; ask the worker to connect again",
+}
+
+local unread = {
+  es = "los datos son del %s; los días posteriores, hasta el %s, no se leyeron y cuentan "
+    .. "como días sin ingresos",
+  pt = "os dados são de %s; os dias seguintes, até %s, não foram lidos e contam como dias "
+    .. "sem renda",
+  en = "the data are of %s; the days after it, up to %s, were not read and count as days "
+    .. "without income",
 }
 
 --- The day of a login, by the worker's calendar or by one further west.
@@ -102,11 +100,10 @@ end
 -- @tparam string language `es`, `pt` or `en`
 -- @treturn string such as `the data are of 2026-10-03: 57 days old; …`
 function last_day.describe(age, language)
-  local words = texts[language]
   if age.is_unread then
-    return words.unread:format(age.data_of, age.as_of)
+    return unread[language]:format(age.data_of, age.as_of)
   end
-  return words.old:format(age.data_of, age.days)
+  return old[language]:format(age.data_of, age.days)
 end
 
 --- Says why a day is the last one that counts.
@@ -114,7 +111,8 @@ end
 -- @tparam string language `es`, `pt` or `en`
 -- @treturn string to follow the day, such as `, the day before the last login`
 function last_day.explain(reason, language)
-  return reason and texts[language][reason] or ""
+  local texts = reasons[reason]
+  return texts and texts[language] or ""
 end
 
 --- Logs what must be known of an account's data.
@@ -122,9 +120,7 @@ end
 -- @tparam ?table age of @{age_of}
 function last_day.log(account, age)
   if age then
-    local message = ("account %s: %s"):format(account, last_day.describe(age, "en"))
-    program_log.line("palenca: warning: " .. message,
-      { event = "warning", level = "warning", account_id = account, message = message })
+    program_log.warn_of_account(account, last_day.describe(age, "en"))
   end
 end
 
