@@ -1,16 +1,16 @@
 --- What `palenca income`, `decide` and `report` have in common: their options, and the rows.
 -- @module palenca.host.cli.income_input
+local account_rows = require("palenca.host.cli.account_rows")
 local account_state = require("palenca.host.cli.account_state")
 local api_command = require("palenca.host.cli.api_command")
 local date_argument = require("palenca.host.cli.date_argument")
 local errors = require("palenca.errors")
 local income = require("palenca.income")
-local json = require("palenca.util.json")
 local last_day = require("palenca.host.cli.last_day")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local rows_command = require("palenca.host.cli.rows_command")
-local runtime = require("palenca.runtime")
+local rows_file = require("palenca.host.cli.rows_file")
 local suggest = require("palenca.util.suggest")
 local user_error = require("palenca.host.user_error")
 
@@ -20,8 +20,6 @@ local income_input = {}
 local HISTORY_MONTHS = 24
 -- Of each account in a directory: the day before its last login.
 local BEFORE_LOGIN = "last_login"
--- Users that are named in a message.
-local USERS_NAMED_MAX = 3
 
 local languages = { es = true, pt = true, en = true }
 
@@ -74,149 +72,6 @@ function income_input.add_json(command)
   command:flag("--json", "Write the canonical JSON object instead of text.")
 end
 
--- ---- rows of a file --------------------------------------------------------------------
-
-local function read_text(path)
-  if path == "-" then
-    return io.read("a"), "standard input"
-  end
-  local file, problem = io.open(path, "rb")
-  if not file then
-    error(problem, 0)
-  end
-  local text, reason = file:read("a")
-  file:close()
-  if not text then
-    error(path .. ": " .. reason, 0)
-  end
-  return text, path
-end
-
-local function read_lines(text, name)
-  local rows, number = {}, 0
-  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
-    number = number + 1
-    if line:find("%S") then
-      local row, problem = json.decode(line)
-      if type(row) ~= "table" then
-        error(string.format("%s: line %d: %s", name, number, problem or "not an object"), 0)
-      end
-      rows[#rows + 1] = row
-    end
-  end
-  return rows
-end
-
-local function read_rows(path)
-  local text, name = read_text(path)
-  if not text:find("^%s*%[") then
-    return read_lines(text, name), name
-  end
-  local rows, problem = json.decode(text)
-  if type(rows) ~= "table" then
-    error(name .. ": " .. problem, 0)
-  end
-  for at = 1, #rows do
-    if type(rows[at]) ~= "table" then
-      error(string.format("%s: row %d: not an object", name, at), 0)
-    end
-  end
-  return rows, name
-end
-
-local function text_field(row, field, name, at)
-  local value = row[field]
-  if value ~= nil and type(value) ~= "string" then
-    error(string.format("%s: row %d: %s must be a text", name, at, field), 0)
-  end
-  return value
-end
-
--- The rows of a file by account and platform, in the order in which these first appear.
-local function group(rows, name)
-  local accounts, by_key = {}, {}
-  for at, row in ipairs(rows) do
-    local account = text_field(row, "account", name, at)
-    local platform = text_field(row, "platform", name, at)
-    local key = (account or "") .. "\0" .. (platform or "")
-    local own = by_key[key]
-    if not own then
-      own = { rows = {}, account = account, platform = platform }
-      by_key[key], accounts[#accounts + 1] = own, own
-    end
-    own.rows[#own.rows + 1] = row
-  end
-  if #accounts == 0 then
-    accounts[1] = { rows = {} }
-  end
-  for _, own in ipairs(accounts) do
-    own.report = { complete = true, rows = #own.rows }
-  end
-  return accounts
-end
-
--- ---- rows of the API -------------------------------------------------------------------
-
--- Of the account itself, beside its rows.
-local function read_details(api, account)
-  local state, err = account_state.read(api, account)
-  if err then
-    return nil, err
-  end
-  return {
-    user = account.user_id,
-    status = account.status,
-    state = state,
-    created = account_state.day_of(account.created_at),
-    connected = account_state.day_of(account.last_successful_connection),
-    data_of = last_day.of_login(account.last_successful_connection),
-  }
-end
-
--- Returns the account with its rows, and its details; or nil and the API's error.
-local function read_account(api, id, first, last)
-  local report
-  local account, rows = runtime.gather(function()
-    return api.accounts:get(id, { add_user_id = true })
-  end, function()
-    local all
-    all, report = api.accounts:earnings(id, { start_date = first, end_date = last }):all()
-    return all, report
-  end)
-  if account == nil then
-    return nil, rows
-  end
-  local details, err = read_details(api, account)
-  if not details then
-    return nil, err
-  end
-  return {
-    rows = rows,
-    report = report,
-    account = id,
-    platform = type(account.platform) == "string" and account.platform or nil,
-    warning = type(account.warning) == "string" and account.warning or nil,
-  }, details
-end
-
--- The sum of what several people earn is nobody's income.
-local function check_users(ids, details)
-  local named, is_known, count = {}, {}, 0
-  for _, id in ipairs(ids) do
-    local user = details[id].user
-    if user and not is_known[user] then
-      is_known[user], count = true, count + 1
-      named[#named + 1] = ("%s of user %s"):format(id, user)
-    end
-  end
-  if count > 1 then
-    user_error("the accounts are of %d users (%s%s), and an income is one person's: compute each "
-      .. "alone, or say with --one-person that they are the same", count,
-      table.concat(named, ", ", 1, math.min(count, USERS_NAMED_MAX)),
-      count > USERS_NAMED_MAX and ", …" or "")
-  end
-end
-
 --- Raises what is wrong with an account: as a sentence that names it; or, if it is one of many, as
 -- the API's error, which is named with the account there.
 -- @tparam table given the parsed options, or those of @{of_one}
@@ -229,41 +84,13 @@ function income_input.fail(given, account, err)
   api_command.must(nil, err, "account " .. account)
 end
 
--- Each once, since who is named twice earns once, and sorted: the result does not depend on the
--- order of the arguments.
-local function ids_of(given)
-  local ids, seen = {}, {}
-  for _, id in ipairs(given.accounts) do
-    if not seen[id] then
-      seen[id] = true
-      ids[#ids + 1] = id
-    end
-  end
-  table.sort(ids)
-  return ids
-end
-
--- Side by side: the rate limit holds over all of them.
+-- Of the API.
 local function read_accounts(given, api, first, last)
-  local ids, readers, details, failed = ids_of(given), {}, {}, nil
-  for at, id in ipairs(ids) do
-    readers[at] = function()
-      local account, found = read_account(api, id, first, last)
-      if account == nil then
-        failed = failed or id
-        return nil, found -- the error
-      end
-      details[id] = found
-      return account
-    end
-  end
-  local accounts = table.pack(runtime.gather(table.unpack(readers)))
-  if accounts[1] == nil then
-    income_input.fail(given, failed, accounts[2])
-  end
-  accounts.n = nil
-  if not given.one_person then
-    check_users(ids, details)
+  local accounts, details, failed = account_rows.read(api, given.accounts, first, last)
+  if not accounts then
+    income_input.fail(given, failed, details)
+  elseif not given.one_person then
+    account_rows.check_users(accounts, details)
   end
   return accounts, details
 end
@@ -386,7 +213,7 @@ end
 function income_input.read(given, api)
   local last = latest_day(given)
   if given.rows then
-    local accounts = group(read_rows(given.rows))
+    local accounts = rows_file.read(given.rows)
     return income.analyze(income.merge(accounts), { as_of = last, start_date = given.since }),
       accounts, {}
   end
@@ -495,11 +322,8 @@ end
 
 -- ---- the text --------------------------------------------------------------------------
 
-local headings = {
-  es = { as_of = "Al %s", account = "Cuenta" },
-  pt = { as_of = "Até %s", account = "Conta" },
-  en = { as_of = "As of %s", account = "Account" },
-}
+local as_of_texts = { es = "Al %s", pt = "Até %s", en = "As of %s" }
+local account_words = { es = "Cuenta", pt = "Conta", en = "Account" }
 
 --- The lines that say up to which day a result counts, and of which accounts it is.
 -- @tparam table given the parsed options
@@ -508,17 +332,17 @@ local headings = {
 -- @tparam ?{[string]=table} details of @{read}: what the last logins of the accounts mean is said
 -- @treturn string
 function income_input.heading(given, result, accounts, details)
-  local words = headings[given.lang]
+  local lang = given.lang
   local reason = result.as_of_reason or (given.as_of and "option" or "yesterday")
-  local lines = { words.as_of:format(result.as_of) .. last_day.explain(reason, given.lang) }
+  local lines = { as_of_texts[lang]:format(result.as_of) .. last_day.explain(reason, lang) }
   for _, account in ipairs(accounts) do
     local found = details and details[account.account] or {}
     local state, age = found.state, found.age
     if account.account or account.platform then
-      lines[#lines + 1] = ("%s: %s%s%s%s%s"):format(words.account, account.platform or "",
+      lines[#lines + 1] = ("%s: %s%s%s%s%s"):format(account_words[lang], account.platform or "",
         account.platform and account.account and " " or "", account.account or "",
-        state and "; " .. account_state.advise(state, given.lang) or "",
-        age and "; " .. last_day.describe(age, given.lang) or "")
+        state and "; " .. account_state.advise(state, lang) or "",
+        age and "; " .. last_day.describe(age, lang) or "")
     end
   end
   return table.concat(lines, "\n")
