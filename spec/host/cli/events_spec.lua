@@ -294,3 +294,68 @@ describe("palenca events, asked wrongly:", function()
     end
   end)
 end)
+
+describe("palenca events list", function()
+  local stage = helper.stage_for_each()
+
+  it("shows what is stored, while it is served and after", function()
+    local served = stage:serve({ text = [[
+      require "palenca".on("login.error", {retry_wait = 3600}, function()
+        error("two\nlines", 0)
+      end)
+    ]] })
+    helper.post(served.url, { account_id = "a" })
+    helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+    helper.post(served.url, {})
+    helper.wait_lines(served, "stderr", "event %d+", 3)
+    helper.wait_state(served.db, "b", "retry")
+    local last = helper.ask_until(function()
+      local done = helper.events(served.db, { "--state", "done" })
+      return #done == 2 and done[2]
+    end, "two to be done")
+    local list = helper.events(served.db)
+    assert.are.same({ "a", "b" }, { list[1].account_id, list[2].account_id })
+    assert.is_nil(list[3].account_id)
+    assert.are.same(last, list[3])
+    local names = {}
+    for name in pairs(list[2]) do
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    assert.are.same({ "account_id", "action", "attempts", "error", "id", "platform",
+      "received_at", "state" },
+      names)
+    assert.are.equal("two\nlines", list[2].error)
+    assert.truthy(list[1].received_at:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$"))
+    assert.is_true(list[1].id < list[2].id and list[2].id < list[3].id)
+    assert.are.equal(2, #helper.events(served.db, { "--limit", "2" }))
+    assert.are.equal(3, #helper.events(served.db, { "--limit", "0" }))
+    assert.are.equal(1, #helper.events(served.db, { "--state", "retry", "--limit", "5" }))
+    assert.are.equal(0, #helper.events(served.db, { "--state", "dead" }))
+    assert.are.equal(0, served:stop())
+    local status, out = process.run(process.program(), { "events", "list" },
+      { env = { PALENCA_DB = served.db } })
+    assert.are.equal(0, status)
+    assert.are.equal(4, select(2, out:gsub("\n", "")))
+    assert.truthy(out:find("^ID +RECEIVED +STATE +ATTEMPTS +ACTION +PLATFORM +ACCOUNT +"
+      .. "ERROR\n%d+ [^\n]+ done +1 +login.success +uber +%-\n"), out)
+    assert.truthy(out:find("retry +1 +login.error +uber +b +two lines\n"), out)
+    out = select(2, palenca("list", "--db", served.db, "--state", "dead"))
+    assert.are.equal("no events\n", out)
+  end)
+
+  it("says what is wrong with the file, and makes none", function()
+    local directory = stage:directory()
+    local path = directory .. "/missing.db"
+    local status, out, err = palenca("list", "--db", path)
+    assert.are.equal(1, status)
+    assert.are.equal("", out)
+    assert.truthy(err:find("palenca: cannot open " .. path .. ": No such file", 1, true), err)
+    assert.is_nil(uv.fs_stat(path))
+    status, out, err = palenca("list", "--db",
+      process.write_file(directory .. "/a.txt", "not a database at all"))
+    assert.are.equal(1, status)
+    assert.are.equal("", out)
+    assert.truthy(err:find("not a database", 1, true), err)
+  end)
+end)
