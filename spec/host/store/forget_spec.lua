@@ -2,6 +2,7 @@
 local cjson = require("cjson")
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
+local persons = require("spec.host.store.forget_persons")
 local process = require("spec.support.process")
 local uv = require("luv")
 
@@ -35,48 +36,7 @@ local SCRIPT = [[
   end)
 ]]
 
-local function sql(db, text)
-  local status, out, err = process.run("/usr/bin/sqlite3", { "-readonly", db, text })
-  assert(status == 0, err)
-  return out
-end
-
--- Of the person with this number: what no file may hold any more.
-local function person(number)
-  return {
-    user = ("5c1f2f6e-6f0b-4d7c-9a55-0000000%05d"):format(number),
-    accounts = { ("acc0aaaa-0000-4000-8000-0000000%05d"):format(number),
-      ("acc0bbbb-0000-4000-8000-0000000%05d"):format(number) },
-    curp = ("GOMC9001%02dHDFRRL%02d"):format(number % 28 + 1, number % 90 + 10),
-  }
-end
-
--- Random text, which hardly gets shorter by compression: a piece of it, in plain or in compressed
--- rows, can be of one event only.
-local NOISE_SIZE = 30 * 48
-local noises = {} -- by the person's number
-
-local function noise_of(number)
-  local digits = {}
-  for at = 1, NOISE_SIZE do
-    digits[at] = ("%x"):format(math.random(0, 15))
-  end
-  noises[number] = noises[number] or {}
-  table.insert(noises[number], table.concat(digits))
-  return table.concat(digits)
-end
-
-local function post(served, number, at)
-  local one = person(number)
-  helper.post(served.url, {
-    user_id = at % 4 ~= 3 and one.user or nil, -- the account alone says whose it is
-    account_id = one.accounts[at % 2 + 1],
-    external_id = at % 4 == 2 and "dies" or "decides",
-    curp = one.curp,
-    noise = noise_of(number),
-    more = at % 3 == 0 and (one.curp .. " "):rep(400) or nil, -- longer than a page
-  })
-end
+local sql = persons.sql
 
 local function wait_all(db)
   helper.ask_until(function()
@@ -92,92 +52,6 @@ local function decisions(db, command, ...)
   return process.run(process.program(), { "decisions", command, "--db", db, ... })
 end
 
--- The database and what is beside it, by their names.
-local function files_of(db)
-  local directory, name = db:match("^(.*)/([^/]*)$")
-  local files = {}
-  local scan = assert(uv.fs_scandir(directory))
-  for entry in function() return (uv.fs_scandir_next(scan)) end do
-    if entry:sub(1, #name) == name and not entry:find("%-socket$") then
-      files[entry] = helper.read_file(directory .. "/" .. entry) or ""
-    end
-  end
-  return files
-end
-
--- What of these texts is in the files.
-local function left_of(db, texts)
-  local found = {}
-  for name, bytes in pairs(files_of(db)) do
-    for what, text in pairs(texts) do
-      if bytes:find(text, 1, true) then
-        found[#found + 1] = name .. ": " .. what
-      end
-    end
-  end
-  table.sort(found)
-  return found
-end
-
-local function where_theirs(number)
-  local one = person(number)
-  return ("account_id IN ('%s', '%s')"):format(one.accounts[1], one.accounts[2])
-end
-
--- All that is stored of the others.
-local function others(db, number)
-  return sql(db, ("SELECT events.*, hex(body) FROM events JOIN bodies USING (id) WHERE NOT %s;"
-    .. " SELECT number, hex(rows), hex(details), user_id FROM decision_data WHERE NOT %s"):format(
-    where_theirs(number), where_theirs(number)))
-end
-
--- What identifies a person, and pieces of the noise of the person's events, and of the compressed
--- rows and details that have it.
-local function texts_of(db, number, with_details)
-  local one, before = person(number), others(db, number)
-  local texts = { user = one.user, account = one.accounts[1], other_account = one.accounts[2],
-    curp = one.curp }
-  for event, noise in ipairs(noises[number]) do
-    for at = 1, NOISE_SIZE - 24, 250 do
-      texts[("noise of %d at %d"):format(event, at)] = noise:sub(at, at + 23)
-    end
-  end
-  -- Details are not random: by chance a piece is in others' as well.
-  for _, column in ipairs({ "rows", "details" }) do
-    local query = ("SELECT number || ' ' || hex(%s) FROM decision_data WHERE %s"):format(column,
-      where_theirs(number))
-    for entry, hex in sql(db, query):gmatch("(%d+) (%x+)") do
-      local bytes = hex:gsub("%x%x", function(byte)
-        return string.char(tonumber(byte, 16))
-      end)
-      for at = 128, #bytes - 32, 100 do
-        local is_theirs = not before:find(hex:sub(2 * at - 1, 2 * at + 62), 1, true)
-        assert(is_theirs or column == "details", "rows of one event are in others'")
-        if is_theirs and (column == "rows" or with_details) then
-          texts[("%s of %s at %d"):format(column, entry, at)] = bytes:sub(at, at + 31)
-        end
-      end
-    end
-  end
-  return texts
-end
-
-local function count(text)
-  return select(2, text:gsub("%S+", ""))
-end
-
-local function texts_are_there(db, texts)
-  local found, all = {}, 0
-  for _, one in ipairs(left_of(db, texts)) do
-    found[one:match(": (.*)$")] = true
-  end
-  for what in pairs(texts) do
-    assert(found[what] or what:find(" at "), what .. " was not found before")
-    all = all + 1
-  end
-  return count(table.concat(left_of(db, texts), " ")) > all / 2
-end
-
 describe("palenca forget", function()
   local stage, served, db
 
@@ -188,7 +62,7 @@ describe("palenca forget", function()
     db = served.db
     for at = 1, EVENTS do
       for number = 1, PERSONS do
-        post(served, number, at)
+        persons.post(served, number, at)
       end
     end
     wait_all(db)
@@ -200,17 +74,18 @@ describe("palenca forget", function()
 
   -- Forgets a person, by arguments, and asserts all that is promised.
   local function assert_forgotten(number, ...)
-    local texts, before = texts_of(db, number, true), others(db, number)
-    assert.is_true(texts_are_there(db, texts))
-    local events = tonumber(sql(db, "SELECT count(*) FROM events WHERE " .. where_theirs(number)))
+    local texts, before = persons.texts(db, number, true), persons.others(db, number)
+    assert.is_true(persons.are_found(db, texts))
+    local events = tonumber(sql(db, "SELECT count(*) FROM events WHERE "
+      .. persons.condition(number)))
     local rows = tonumber(sql(db, "SELECT count(*) FROM decision_data WHERE "
-      .. where_theirs(number)))
+      .. persons.condition(number)))
     local status, out, err = forget(db, ...)
     assert.are.equal(0, status, err)
-    assert.are.same({}, left_of(db, texts))
+    assert.are.same({}, persons.left(db, texts))
     local report = helper.json.decode(out)
     assert.are.same({ events, events, rows }, { report.events, report.attempts, report.decisions })
-    assert.are.equal(before, others(db, number))
+    assert.are.equal(before, persons.others(db, number))
     local removed
     status, out = decisions(db, "verify", "--json")
     assert.are.equal(0, status, out)
@@ -218,14 +93,14 @@ describe("palenca forget", function()
     status, out = decisions(db, "replay")
     assert.are.equal(0, status, out)
     assert.truthy(out:find((", of %d the rows are removed\n"):format(removed), 1, true), out)
-    for name in pairs(files_of(db)) do
-      assert.is_nil(err:find(person(number).user, 1, true), name)
+    for name in pairs(persons.files(db)) do
+      assert.is_nil(err:find(persons.ids(number).user, 1, true), name)
     end
     return out
   end
 
   it("asks the process that serves, which logs that it was done, and not of whom", function()
-    local one = person(1)
+    local one = persons.ids(1)
     assert_forgotten(1, "--user", one.user)
     served:wait_output("stderr", "palenca: (forgot %d+ events and the rows of %d+ decisions for "
       .. "'palenca forget')")
@@ -238,17 +113,17 @@ describe("palenca forget", function()
   end)
 
   it("forgets one account alone", function()
-    local one = person(2)
+    local one = persons.ids(2)
     local status, out, err = forget(db, "--account", one.accounts[1])
     assert.are.equal(0, status, err)
     assert.are.equal(EVENTS / 2, helper.json.decode(out).events)
-    assert.are.same({}, left_of(db, { account = one.accounts[1] }))
+    assert.are.same({}, persons.left(db, { account = one.accounts[1] }))
     assert.are.equal(("%d\n"):format(EVENTS / 2),
       sql(db, "SELECT count(*) FROM events WHERE account_id = '" .. one.accounts[2] .. "'"))
   end)
 
   it("keeps what an account has of another user, and says where else an id is", function()
-    local one, other = person(3), person(4)
+    local one, other = persons.ids(3), persons.ids(4)
     helper.post(served.url, { user_id = other.user, account_id = one.accounts[1] })
     helper.post(served.url, { user_id = other.user, account_id = other.accounts[1],
       before = one.user })
@@ -264,11 +139,11 @@ describe("palenca forget", function()
       .. one.accounts[1] .. "'"))
     assert.are.equal(0, (forget(db, "--user", other.user)))
     assert.are.equal(0, (forget(db, "--user", one.user)))
-    assert.are.same({}, left_of(db, { one.user, one.accounts[1], one.curp }))
+    assert.are.same({}, persons.left(db, { one.user, one.accounts[1], one.curp }))
   end)
 
   it("says that an id is in what the handlers of others' events have logged", function()
-    local one, other = person(98), person(99)
+    local one, other = persons.ids(98), persons.ids(99)
     helper.post(served.url, { user_id = other.user, account_id = other.accounts[1],
       backward = one.user:reverse() })
     wait_all(db)
@@ -283,7 +158,7 @@ describe("palenca forget", function()
   it("waits for a handler that has an event of theirs, and lets it record its decision", function()
     local directory = stage:directory()
     local waiting = stage:serve({ text = SCRIPT, env = { SPEC_GO = directory .. "/go" } })
-    local one = person(5)
+    local one = persons.ids(5)
     helper.post(waiting.url, { user_id = one.user, account_id = one.accounts[1],
       external_id = "waits", curp = one.curp })
     helper.post(waiting.url, { user_id = one.user, account_id = one.accounts[1],
@@ -298,7 +173,7 @@ describe("palenca forget", function()
     assert.are.equal(0, command:wait_exit(), command.stderr)
     local report = helper.json.decode(command.stdout)
     assert.are.same({ 2, 1 }, { report.events, report.decisions })
-    assert.are.same({}, left_of(waiting.db, { one.user, one.accounts[1], one.curp }))
+    assert.are.same({}, persons.left(waiting.db, { one.user, one.accounts[1], one.curp }))
     -- the account's later events run
     helper.post(waiting.url, { account_id = one.accounts[1], external_id = "next" })
     helper.wait_state(waiting.db, one.accounts[1], "done")
@@ -309,23 +184,24 @@ describe("palenca forget", function()
       local palenca = require "palenca"
       palenca.on("login.error", { retry_wait = 3600 }, function() error("later", 0) end)
     ]] })
-    local one = person(6)
+    local one = persons.ids(6)
     helper.post(failing.url, { user_id = one.user, account_id = one.accounts[1],
       webhook_action = "login.error" })
     helper.wait_state(failing.db, one.accounts[1], "retry")
     assert.are.equal(0, (forget(failing.db, "--user", one.user)))
-    assert.are.same({}, left_of(failing.db, { one.user, one.accounts[1] }))
+    assert.are.same({}, persons.left(failing.db, { one.user, one.accounts[1] }))
     helper.post(failing.url, { account_id = one.accounts[1] })
     helper.wait_state(failing.db, one.accounts[1], "done")
   end)
 
   it("finishes what a killed command, and a killed server, have left", function()
-    local one = person(7)
-    local texts, before = texts_of(db, 7, true), others(db, 7)
+    local one = persons.ids(7)
+    local texts, before = persons.texts(db, 7, true), persons.others(db, 7)
     local ids = {}
     -- in the command's order: what the account alone says is theirs goes first
     for id in sql(db, ("SELECT id FROM events JOIN bodies USING (id) WHERE %s"
-      .. " ORDER BY instr(body, '%s') > 0, id"):format(where_theirs(7), one.user)):gmatch("%d+") do
+      .. " ORDER BY instr(body, '%s') > 0, id"):format(persons.condition(7), one.user))
+      :gmatch("%d+") do
       ids[#ids + 1] = id
     end
     local pipe, ended = uv.new_pipe(false), false
@@ -355,8 +231,8 @@ describe("palenca forget", function()
     end
     local status, _, err = forget(db, "--user", one.user)
     assert.are.equal(0, status, err)
-    assert.are.same({}, left_of(db, texts))
-    assert.are.equal(before, others(db, 7))
+    assert.are.same({}, persons.left(db, texts))
+    assert.are.equal(before, persons.others(db, 7))
     assert.are.equal(0, (decisions(db, "verify")))
   end)
 
@@ -364,11 +240,11 @@ describe("palenca forget", function()
     -- by a program that does not: in the pages of all rows
     local status, _, problem = process.run("/usr/bin/sqlite3", { db, "PRAGMA secure_delete = OFF;"
       .. " CREATE TEMP TABLE was AS SELECT id, error FROM events;"
-      .. " UPDATE events SET error = '" .. noises[8][1]:sub(1, 300) .. "';"
+      .. " UPDATE events SET error = '" .. persons.noises[8][1]:sub(1, 300) .. "';"
       .. " UPDATE events SET error = (SELECT error FROM was WHERE was.id = events.id);"
       .. " PRAGMA journal_mode = DELETE" })
     assert.are.equal(0, status, problem)
-    assert_forgotten(8, "--user", person(8).user)
+    assert_forgotten(8, "--user", persons.ids(8).user)
     assert.are.equal("ok\n", sql(db, "PRAGMA integrity_check"))
     assert.are.equal("0\n", sql(db, "PRAGMA freelist_count"))
   end)
@@ -389,7 +265,7 @@ describe("palenca forget", function()
   end)
 
   it("finds what the compressed responses and rows of others hold", function()
-    local one, other = person(13), person(14)
+    local one, other = persons.ids(13), persons.ids(14)
     local server = stage:server(function(request)
       request.respond(200, ('{"success":true,"data":{"users":["%s"]}}'):format(one.user))
     end)
@@ -457,9 +333,9 @@ describe("palenca forget", function()
     end, "the load to be going")
     local forgotten = {}
     for number = 9, 10 do
-      local texts = texts_of(db, number)
-      assert.are.equal(0, (forget(db, "--user", person(number).user)))
-      assert.are.same({}, left_of(db, texts))
+      local texts = persons.texts(db, number)
+      assert.are.equal(0, (forget(db, "--user", persons.ids(number).user)))
+      assert.are.same({}, persons.left(db, texts))
     end
     faults.loaded(load)
     wait_all(db)
@@ -469,7 +345,7 @@ describe("palenca forget", function()
     local status, _, err = forget(db, "--user", user)
     assert.are.equal(0, status, err)
     forgotten[account] = true
-    assert.are.same({}, left_of(db, { user, account }))
+    assert.are.same({}, persons.left(db, { user, account }))
     local stored = faults.by_key((function()
       local list = {}
       for _, event in ipairs(helper.events(db)) do
