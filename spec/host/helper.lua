@@ -1,8 +1,9 @@
---- What the specs of the program share: a stage that holds all that a test starts, an HTTP server
--- inside the spec, connections that stay open, and short ways to serve a script and list events.
+--- What the specs of the program share: a stage that holds all that a test starts, connections that
+-- stay open, and short ways to serve a script and list events.
 local cjson = require("cjson")
 local uv = require("luv")
 local http = require("spec.support.http")
+local http_server = require("spec.host.http_server")
 local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")
 
@@ -197,93 +198,6 @@ function Connection:close()
   end
 end
 
--- ---- an HTTP server in the spec ------------------------------------------------------
-
-local Server = {}
-Server.__index = Server
-
-local function take_request(raw)
-  local request, rest = http.take(raw)
-  if request then
-    request.method, request.path = request.start:match("^(%u+) (%S+)")
-  end
-  return request, rest
-end
-
-local function respond(socket)
-  return function(status, body, headers)
-    local lines = {}
-    for name, value in pairs(headers or {}) do
-      lines[#lines + 1] = name .. ": " .. value .. "\r\n"
-    end
-    if not socket:is_closing() then
-      socket:write(string.format("HTTP/1.1 %d Reason\r\n%sContent-Length: %d\r\n\r\n%s", status,
-        table.concat(lines), #(body or ""), body or ""))
-    end
-  end
-end
-
-local function accept(self)
-  local socket, raw = uv.new_tcp(), ""
-  self.socket:accept(socket)
-  self.clients[#self.clients + 1] = socket
-  socket:read_start(function(_, data)
-    if not data then
-      if not socket:is_closing() then
-        socket:close()
-      end
-      return
-    end
-    raw = raw .. data
-    local request
-    request, raw = take_request(raw)
-    while request do
-      request.respond = respond(socket)
-      request.is_gone = function()
-        return socket:is_closing()
-      end
-      request.abort = function()
-        socket:close()
-      end
-      self.requests[#self.requests + 1] = request
-      self.on_request(request, self)
-      request, raw = take_request(raw)
-    end
-  end)
-end
-
---- Waits until a request for a path has come; returns the `n`th such one (default the first).
-function Server:wait_request(path, n)
-  return process.wait_for(function()
-    return self:find(path, n)
-  end, "a request for " .. path)
-end
-
---- The `n`th request for a path that has come, or nil.
-function Server:find(path, n)
-  local left = n or 1
-  for _, request in ipairs(self.requests) do
-    if request.path == path then
-      left = left - 1
-      if left == 0 then
-        return request
-      end
-    end
-  end
-  return nil
-end
-
-function Server:close()
-  for _, socket in ipairs(self.clients) do
-    if not socket:is_closing() then
-      socket:close()
-    end
-  end
-  if not self.socket:is_closing() then
-    self.socket:close()
-  end
-end
-
 -- ---- the stage -----------------------------------------------------------------------
 
 local Stage = {}
@@ -372,27 +286,13 @@ function Stage:connect(url)
   return connection
 end
 
---- An HTTP server in this process: `on_request(request)` is called for each request, which has
--- `method`, `path`, `headers`, `body`, `respond(status, body, headers)`, `abort()`, which ends the
--- connection, and `is_gone()`, whether its sender has closed; default: 200 at once.
+--- An HTTP server in this process, as of http_server.listen, which is closed with the stage.
 function Stage:server(on_request)
-  local self_server = setmetatable({
-    socket = uv.new_tcp(),
-    clients = {},
-    requests = {},
-    on_request = on_request or function(request)
-      request.respond(200, "{}")
-    end,
-  }, Server)
-  assert(self_server.socket:bind("127.0.0.1", 0))
-  assert(self_server.socket:listen(1024, function()
-    accept(self_server)
-  end))
-  self_server.url = "http://127.0.0.1:" .. self_server.socket:getsockname().port
+  local server = http_server.listen(on_request)
   self:at_end(function()
-    self_server:close()
+    server:close()
   end)
-  return self_server
+  return server
 end
 
 --- Serves a script: `{text=|path=, db=, arguments=, env=, directory=}`. Returns the process with
