@@ -31,8 +31,13 @@ local function as_nobody(program, arguments)
   return "/usr/bin/setpriv", line, { env = { LC_ALL = "C", HOME = "/" }, cwd = "/" }
 end
 
+--- What starts one of its programs: the path, arguments and options for @{process.start}.
+function postgres.command(program, arguments)
+  return as_nobody(programs() .. program, arguments)
+end
+
 local function run(program, arguments)
-  local path, line, options = as_nobody(programs() .. program, arguments)
+  local path, line, options = postgres.command(program, arguments)
   local status, out, err = process.run(path, line, options)
   assert(status == 0, program .. ": " .. err .. out)
   return out
@@ -72,7 +77,7 @@ end
 function Cluster:start()
   local arguments = { "-D", self.directory .. "/data", "-k", self.directory, "-c",
     "listen_addresses=", "-c", "shared_buffers=16MB", "-c", "max_wal_size=64MB" }
-  self.server = process.start(as_nobody(programs() .. "postgres", arguments))
+  self.server = process.start(postgres.command("postgres", arguments))
   process.poll_for(function()
     assert(not self.server.code, self.server.stderr)
     return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory })) == 0
