@@ -6,12 +6,15 @@
 
 #define REPLAY                                                                                     \
   "UPDATE palenca.events SET state = 0, attempts = 0, replays = replays + 1, due_at = NULL,"       \
-  " finished_at = NULL, error = NULL, owner = NULL"
+  " finished_at = NULL, error = NULL, owner = NULL, is_behind = account_id IS NOT NULL"
 
 /* ---- Replays ---- */
 
-/* Those that are idle begin it at once. */
-static void notify(server_query *query) {
+/* Those of an account that have none before them are promoted; who is idle begins with them at
+ * once. If this fails the processes that serve do so within a few seconds. */
+static void begin_waiting(server_query *query) {
+  query->pq->clear(
+      server_query_run(query, "SELECT palenca.promote_waiting('', 9223372036854775807)"));
   query->pq->clear(server_query_run(query, "SELECT pg_notify('palenca', '')"));
 }
 
@@ -41,7 +44,7 @@ bool server_events_replay(const char *url, int64_t id, event_replay_result *resu
   bool ok = (replayed >= 0 && found >= 0) || server_query_fail(&query, url, error);
   *result = replayed > 0 ? EVENT_REPLAYED : found > 0 ? EVENT_UNFINISHED : EVENT_NOT_FOUND;
   if (replayed > 0) {
-    notify(&query);
+    begin_waiting(&query);
   }
   server_query_close(&query);
   return ok;
@@ -99,7 +102,7 @@ bool server_events_replay_matching(const char *url, const event_filter *filter,
              replay_all(&query, filter, &stop, last, replayed)) ||
             server_query_fail(&query, url, error);
   if (*replayed > 0) {
-    notify(&query);
+    begin_waiting(&query);
   }
   server_query_close(&query);
   return ok && (!is_stopped(&stop) || host_error_set(error, HOST_FAILED, "the process ends"));

@@ -113,6 +113,7 @@ void postgres_release(postgres_backend *self) {
   concurrency_free(&self->limits);
   free(self->opened.last_ids);
   free(self->held.ids);
+  free(self->promote_from);
   free(self->url);
   free(self);
 }

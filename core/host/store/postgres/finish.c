@@ -176,6 +176,10 @@ void postgres_send_finishes(postgres_backend *self) {
   }
 }
 
+void postgres_add_finished(postgres_backend *self) {
+  add_integers(self, is_event, id_of);
+}
+
 /* ---- What has become of them ---- */
 
 void postgres_take_finished(postgres_backend *self, const PGresult *rows) {

@@ -51,7 +51,7 @@ typedef struct {
   server_failure failure;
   size_t limit, granted;
   event_grant *grants, **end;
-  bool has_received;
+  bool has_ready, has_behind;
   int64_t due_in; /* milliseconds; INT64_MAX: nothing waits */
 } lease_state;
 
@@ -104,6 +104,7 @@ typedef struct postgres_backend {
   stored_counts counts;
   int64_t upkeep_at, count_at, expire_at, lease_after; /* on the monotonic clock */
   bool was_expiry_full;
+  char *promote_from; /* the account where promoting goes on; NULL: at the first one */
 
   char reason[500];
   event_failure failure; /* of the last batch, or upkeep */
@@ -120,6 +121,8 @@ bool postgres_send_writes(postgres_backend *self);
 void postgres_take_write(postgres_backend *self, statement_id id, const PGresult *result);
 /* It is committed: the receipts are filled in, and what has ended is no longer leased. */
 void postgres_end_writes(postgres_backend *self);
+/* Adds the accounts of what was sent to be stored as a parameter. */
+void postgres_add_accounts(postgres_backend *self);
 /* Of a committed batch whose results were lost: asks which of its puts were duplicates. */
 void postgres_send_resolution(postgres_backend *self);
 /* What the batch has put, as the server remembers it. */
@@ -133,6 +136,8 @@ void postgres_forget_writes(postgres_backend *self);
 /* How many of the batch's are of events. */
 size_t postgres_count_finishes(const postgres_backend *self);
 void postgres_send_finishes(postgres_backend *self);
+/* Adds their events' ids as a parameter. */
+void postgres_add_finished(postgres_backend *self);
 /* Keeps which of them were of valid leases. */
 void postgres_take_finished(postgres_backend *self, const PGresult *rows);
 /* After the commit: none of them is leased any more. */

@@ -116,6 +116,8 @@ static void send_lease(postgres_backend *self, size_t max) {
   add_patterns(self, true);
   self->retries_last = !self->retries_last;
   values_add_integer(to, self->retries_last ? -1 : 1);
+  postgres_add_accounts(self);
+  postgres_add_finished(self);
   link_send(&self->link, STATEMENT_LEASE, to);
 }
 
@@ -140,6 +142,8 @@ void postgres_send_leases(postgres_backend *self) {
   link_send(&self->link, STATEMENT_BEGIN_LEASE, &self->values);
   if (lease->limit > 0) {
     send_timers(self, lease->limit);
+  }
+  if (lease->limit > 0 || self->write.is_sent) {
     send_lease(self, lease->limit);
   }
   add_timer_names(self, false);
@@ -216,7 +220,8 @@ static void take_look(postgres_backend *self, const PGresult *rows) {
   if (self->pq->ntuples(rows) == 1) {
     bool is_any_due = !self->pq->getisnull(rows, 0, 0);
     lease->due_in = is_any_due ? values_integer(self->pq, rows, 0, 0) : INT64_MAX;
-    lease->has_received = values_integer(self->pq, rows, 0, 1) != 0;
+    lease->has_ready = values_integer(self->pq, rows, 0, 1) != 0;
+    lease->has_behind = values_integer(self->pq, rows, 0, 2) != 0;
   }
 }
 
@@ -304,11 +309,11 @@ static void plan_next(postgres_backend *self) {
   const lease_state *lease = &self->lease;
   bool was_full = lease->granted >= lease->limit;
   int64_t due_in = lease->due_in;
-  self->may_be_ready = self->has_notice || (was_full && lease->has_received);
+  self->may_be_ready = self->has_notice || (was_full && lease->has_ready);
   if (lease->limit > 0 && !was_full && due_in <= 0) {
     due_in = DUE_AGAIN_MS;
   }
-  self->has_waiting = lease->has_received;
+  self->has_waiting = lease->has_ready || lease->has_behind;
   self->batch->next_due = due_in == INT64_MAX ? INT64_MAX : clock_unix_ms() + due_in;
 }
 
@@ -323,6 +328,11 @@ void postgres_end_leases(postgres_backend *self) {
     self->may_be_ready = true;
     self->lease_after = clock_steady_ms() + CONFLICT_MS;
     self->batch->next_due = clock_unix_ms() + CONFLICT_MS;
+    if (self->write.is_sent) { /* whose accounts' next events were not looked for */
+      free(self->promote_from);
+      self->promote_from = NULL;
+      self->upkeep_at = 0;
+    }
   }
   postgres_forget_leases(self);
 }

@@ -23,6 +23,7 @@ static const struct {
 } parts[] = {
     {1, postgres_queue_tables},
     {1, postgres_queue_functions},
+    {2, postgres_waiting_events},
 };
 
 #define PARTS (sizeof parts / sizeof *parts)

@@ -4,5 +4,6 @@
 
 extern const char postgres_queue_tables[];
 extern const char postgres_queue_functions[];
+extern const char postgres_waiting_events[];
 
 #endif

@@ -215,7 +215,8 @@ static bool release_unknown(const session_request *request, const session *opene
 
 static bool count_unfinished(const libpq *pq, session *opened) {
   PGresult *row =
-      pq->exec(opened->connection, "SELECT count(*) FROM palenca.events WHERE state < 3");
+      pq->exec(opened->connection, "SELECT (SELECT count(*) FROM palenca.events WHERE state = 0)"
+                                   " + (SELECT count(*) FROM palenca.events WHERE state IN (1, 2))");
   bool ok = pq->resultStatus(row) == PGRES_TUPLES_OK;
   opened->unfinished = ok ? strtoll(pq->getvalue(row, 0, 0), NULL, 10) : 0;
   pq->clear(row);

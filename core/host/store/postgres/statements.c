@@ -13,7 +13,8 @@
   " traceparent, request_id, n) ORDER BY n) AS t)"
 #define PUT_ROWS                                                                                   \
   ", e AS (INSERT INTO palenca.events (id, action, account_id, state, attempts, replays,"          \
-  " received_at) SELECT id, action, account_id, 0, 0, 0, received_at FROM stored ORDER BY id)"     \
+  " received_at, is_behind)"                                                                       \
+  " SELECT id, action, account_id, 0, 0, 0, received_at, is_behind FROM stored ORDER BY id)"       \
   ", b AS (INSERT INTO palenca.bodies (id, hash, body)"                                            \
   " SELECT id, hash, body FROM stored ORDER BY id)"                                                \
   ", t AS (INSERT INTO palenca.traces (id, traceparent, request_id)"                               \
@@ -23,11 +24,37 @@
   " WHERE id = $1::bigint)"                                                                        \
   " SELECT n, id FROM stored"
 
-/* An account is free for an event if none of its events is running or waits for a retry, and none
- * that has come before waits. */
+/* An event of the input is behind another one if its account has an unfinished one, be it in the
+ * same input. */
+#define STORED_OF_INPUT                                                                            \
+  ", stored AS MATERIALIZED (SELECT i.*, i.account_id IS NOT NULL AND ("                           \
+  "EXISTS (SELECT FROM palenca.events AS o WHERE o.account_id = i.account_id AND o.state = 0)"     \
+  " OR EXISTS (SELECT FROM palenca.events AS b WHERE b.account_id = i.account_id"                  \
+  " AND b.state IN (1, 2))"                                                                        \
+  " OR row_number() OVER (PARTITION BY i.account_id ORDER BY i.id) > 1) AS is_behind"              \
+  " FROM input AS i"
+
+/* Of the events that are not behind another one, as far as it was seen when they were put: an
+ * account is free for one if none of its events is running or waits for a retry, and none that has
+ * come before waits. */
+#define IS_BUSY(account)                                                                           \
+  " EXISTS (SELECT FROM palenca.events AS b WHERE b.account_id = " account                         \
+  " AND b.state IN (1, 2))"
 #define ACCOUNT_IS_FREE                                                                            \
-  " AND NOT EXISTS (SELECT FROM palenca.events AS o WHERE o.account_id = e.account_id"             \
-  " AND o.state < 3 AND (o.state > 0 OR o.id < e.id))"
+  " AND NOT" IS_BUSY("e.account_id")                                                               \
+  " AND NOT EXISTS (SELECT FROM palenca.events AS w WHERE w.account_id = e.account_id"             \
+  " AND w.state = 0 AND w.id < e.id)"
+
+/* The first events of accounts that were behind another one, which has ended: of the accounts that
+ * were put or finished by the transaction before this one. */
+#define FIRST_BEHIND                                                                               \
+  "WITH accounts AS MATERIALIZED (SELECT unnest($7::text[]) AS account_id UNION"                   \
+  " SELECT account_id FROM palenca.events WHERE id = ANY ($8::bigint[]))"                          \
+  ", heads AS MATERIALIZED (SELECT e.id, e.action FROM accounts AS a CROSS JOIN LATERAL"           \
+  " (SELECT w.id, w.is_behind FROM palenca.events AS w WHERE w.account_id = a.account_id"          \
+  " AND w.state = 0 ORDER BY w.id LIMIT 1) AS h JOIN palenca.events AS e ON e.id = h.id"           \
+  " WHERE h.is_behind AND e.is_behind AND e.state = 0 AND NOT" IS_BUSY("a.account_id")             \
+  " ORDER BY e.id FOR UPDATE OF e SKIP LOCKED)"
 
 #define COUNT_MAX "50000"
 
@@ -45,10 +72,8 @@ static const struct {
                        " received_at = excluded.received_at WHERE r.received_at"
                        " <= excluded.received_at - $9::bigint * interval '1 millisecond'"
                        " RETURNING event)"
-                       ", stored AS MATERIALIZED (SELECT * FROM input"
-                       " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
-    [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT ", stored AS MATERIALIZED (SELECT * FROM input"
-                                                " WHERE $9::bigint = 0)" PUT_ROWS},
+                       STORED_OF_INPUT " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
+    [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT STORED_OF_INPUT " WHERE $9::bigint = 0)" PUT_ROWS},
     /* In a statement of its own, which sees what others have committed since. */
     [STATEMENT_FIND] = {"find", "SELECT n, r.event FROM unnest($1::bytea[]) WITH ORDINALITY"
                                 " AS u(hash, n) JOIN palenca.receipts AS r USING (hash)"},
@@ -109,22 +134,31 @@ static const struct {
                         " WHERE name = ANY ($2::text[]) AND owner IS NULL AND due_at <= now()"
                         " ORDER BY due_at LIMIT $3::bigint FOR UPDATE SKIP LOCKED) RETURNING name"},
     /* $3: the patterns of limits, each with the places that are left under it, and '%' at the end;
-     * an event counts under the first that it matches. */
+     * an event counts under the first that it matches. What was behind another event and is not
+     * leased now can be from now on. */
     [STATEMENT_LEASE] =
         {"lease",
-         "WITH due AS MATERIALIZED (SELECT id FROM palenca.events"
+         FIRST_BEHIND
+         ", due AS MATERIALIZED (SELECT id FROM palenca.events"
          " WHERE state = 2 AND due_at <= now() AND NOT action LIKE ANY ($5::text[])"
          " ORDER BY due_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
-         ", received AS MATERIALIZED (SELECT c.id"
-         " FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS g(pattern, free, place)"
+         ", groups AS MATERIALIZED (SELECT pattern, free, place"
+         " FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS g(pattern, free, place))"
+         ", received AS MATERIALIZED (SELECT c.id, g.place, g.free FROM groups AS g"
          " CROSS JOIN LATERAL (SELECT e.id FROM palenca.events AS e"
-         " WHERE e.state = 0 AND e.action LIKE g.pattern"
+         " WHERE e.state = 0 AND NOT e.is_behind AND e.action LIKE g.pattern"
          " AND NOT e.action LIKE ANY (($3::text[])[1:g.place - 1])" ACCOUNT_IS_FREE
          " ORDER BY e.id LIMIT g.free FOR UPDATE SKIP LOCKED) AS c)"
+         ", waiting AS (SELECT id, free, row_number() OVER (PARTITION BY place ORDER BY id) AS n"
+         " FROM (SELECT id, place, free FROM received UNION ALL SELECT h.id, g.place, g.free"
+         " FROM heads AS h CROSS JOIN LATERAL (SELECT place, free FROM groups"
+         " WHERE h.action LIKE pattern ORDER BY place LIMIT 1) AS g) AS u)"
          ", chosen AS MATERIALIZED (SELECT id FROM (SELECT id, 1 AS kind FROM due"
-         " UNION ALL SELECT id, 2 FROM received) AS u"
+         " UNION ALL SELECT id, 2 FROM waiting WHERE n <= free) AS u"
          " ORDER BY kind * $6::bigint, id LIMIT $2::bigint)"
-         ", leased AS (UPDATE palenca.events AS e SET state = 1,"
+         ", promoted AS (UPDATE palenca.events AS e SET is_behind = false FROM heads"
+         " WHERE e.id = heads.id AND NOT EXISTS (SELECT FROM chosen WHERE chosen.id = heads.id))"
+         ", leased AS (UPDATE palenca.events AS e SET state = 1, is_behind = false,"
          " attempts = e.attempts + 1, due_at = NULL, owner = $1::bigint"
          " FROM chosen WHERE e.id = chosen.id"
          " RETURNING e.id, e.attempts, e.replays, e.received_at, e.action)"
@@ -136,9 +170,11 @@ static const struct {
                         " WHERE state = 2), (SELECT min(due_at) FROM palenca.timers"
                         " WHERE name = ANY ($1::text[]) AND owner IS NULL)) - clock_timestamp())"
                         " * 1000)::bigint,"
-                        " EXISTS (SELECT FROM palenca.events WHERE state = 0)"},
-    [STATEMENT_NOTIFY] = {"notify", "SELECT pg_notify('palenca', '')"
-                                    " WHERE EXISTS (SELECT FROM palenca.events WHERE state = 0)"},
+                        " EXISTS (SELECT FROM palenca.events WHERE state = 0 AND NOT is_behind),"
+                        " EXISTS (SELECT FROM palenca.events WHERE state = 0 AND is_behind)"},
+    [STATEMENT_NOTIFY] = {"notify", "SELECT pg_notify('palenca', '') WHERE EXISTS"
+                                    " (SELECT FROM palenca.events WHERE state = 0"
+                                    " AND NOT is_behind)"},
     [STATEMENT_KEEP] = {"keep", "UPDATE palenca.hosts SET expires_at = clock_timestamp()"
                                 " + $3::bigint * interval '1 millisecond'"
                                 " WHERE id = $1::bigint AND epoch = $2::bigint AND NOT is_dead"
@@ -163,6 +199,7 @@ static const struct {
                         " WHERE h.id = t.owner AND NOT h.is_dead) FOR UPDATE OF t SKIP LOCKED)"},
     [STATEMENT_DROP_HOSTS] = {"drop_hosts", "DELETE FROM palenca.hosts WHERE is_dead"
                                             " AND expires_at < now() - interval '1 day'"},
+    [STATEMENT_PROMOTE] = {"promote", "SELECT palenca.promote_waiting($1, $2)"},
     /* Up to a number exactly, beyond that as the last ANALYZE has seen it: it must not take long.
      */
     [STATEMENT_COUNT] = {"count",
@@ -170,14 +207,16 @@ static const struct {
                          " CASE WHEN c.unfinished < " COUNT_MAX " THEN 0 ELSE"
                          " (SELECT reltuples::bigint FROM pg_class"
                          " WHERE oid = 'palenca.events_order'::regclass) END FROM (SELECT"
-                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state < 3"
-                         " LIMIT " COUNT_MAX ") AS a) AS unfinished,"
+                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 0"
+                         " LIMIT " COUNT_MAX ") AS a)"
+                         " + (SELECT count(*) FROM (SELECT FROM palenca.events"
+                         " WHERE state IN (1, 2) LIMIT " COUNT_MAX ") AS a) AS unfinished,"
                          " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 2"
                          " LIMIT " COUNT_MAX ") AS a) AS retries,"
                          " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 4"
                          " LIMIT " COUNT_MAX ") AS a) AS dead,"
                          " least((SELECT received_at FROM palenca.events WHERE state = 0"
-                         " ORDER BY id LIMIT 1), (SELECT min(received_at) FROM palenca.events"
+                         " AND NOT is_behind ORDER BY id LIMIT 1), (SELECT min(received_at) FROM palenca.events"
                          " WHERE state = 1), (SELECT min(received_at) FROM (SELECT received_at"
                          " FROM palenca.events WHERE state = 2 ORDER BY due_at LIMIT 200) AS a))"
                          " AS oldest) AS c"},

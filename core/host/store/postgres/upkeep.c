@@ -5,10 +5,12 @@
 #include "clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define COUNT_MS 2000
 #define EXPIRE_MS 1000
 #define EXPIRE_MAX 2000
+#define PROMOTE_MAX 1000 /* accounts */
 
 static void send_reports(postgres_backend *self, int64_t now) {
   if (now >= self->count_at) {
@@ -35,7 +37,7 @@ static void end(postgres_backend *self) {
   link_sync(&self->link);
 }
 
-/* In three transactions: what fails in a later one must not let leases expire, or keep those of
+/* In four transactions: what fails in a later one must not let leases expire, or keep those of
  * others that have. */
 void postgres_send_upkeep(postgres_backend *self) {
   begin(self);
@@ -49,6 +51,11 @@ void postgres_send_upkeep(postgres_backend *self) {
   link_send(&self->link, STATEMENT_FREE_EVENTS, NULL);
   link_send(&self->link, STATEMENT_FREE_TIMERS, NULL);
   link_send(&self->link, STATEMENT_DROP_HOSTS, NULL);
+  end(self);
+  begin(self);
+  values_add_text(&self->values, self->promote_from != NULL ? self->promote_from : "");
+  values_add_integer(&self->values, PROMOTE_MAX);
+  link_send(&self->link, STATEMENT_PROMOTE, &self->values);
   end(self);
   begin(self);
   send_reports(self, clock_steady_ms());
@@ -71,6 +78,12 @@ static void take_counts(postgres_backend *self, const PGresult *row) {
   }
 }
 
+static void take_last_promoted(postgres_backend *self, const PGresult *row) {
+  const char *last = self->pq->ntuples(row) == 1 ? values_text(self->pq, row, 0, 0) : NULL;
+  free(self->promote_from);
+  self->promote_from = last != NULL ? strdup(last) : NULL;
+}
+
 void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresult *result) {
   if (id == STATEMENT_SYNC) {
     return;
@@ -79,6 +92,8 @@ void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresul
     postgres_note_failure(self, &self->flight_failure, result);
   } else if (id == STATEMENT_COUNT) {
     take_counts(self, result);
+  } else if (id == STATEMENT_PROMOTE) {
+    take_last_promoted(self, result);
   } else if (id == STATEMENT_EXPIRE && self->pq->ntuples(result) == 1) {
     self->was_expiry_full = values_integer(self->pq, result, 0, 0) >= EXPIRE_MAX;
   } else if (id == STATEMENT_COMMIT) {

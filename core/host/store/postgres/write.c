@@ -141,6 +141,10 @@ static void send_puts(postgres_backend *self) {
   }
 }
 
+void postgres_add_accounts(postgres_backend *self) {
+  add_texts(self, account_of);
+}
+
 /* ---- The transaction ---- */
 
 /* Those of leases that were too many stand behind the batch's until it has ended. */
