@@ -43,8 +43,13 @@ local function run(program, arguments)
   return out
 end
 
+local TESTS = { shared_buffers = "16MB", max_wal_size = "64MB" }
+
 -- In memory, if there is room for it: it syncs much, and what a disk does is not its test.
-local function new_directory()
+local function new_directory(directory)
+  if directory then
+    return directory, function() end
+  end
   local memory = uv.fs_statfs("/dev/shm")
   if memory and memory.bavail * memory.bsize >= 2 ^ 28 then
     local path = assert(uv.fs_mkdtemp("/dev/shm/palenca-spec-XXXXXX"))
@@ -56,10 +61,13 @@ local function new_directory()
 end
 
 --- Makes one and starts it.
+-- @tparam ?table options `directory`: an empty one of the caller's, who removes it, for a cluster
+-- whose figures are to be those of its disk; `settings`: name → value
 -- @treturn Cluster
-function postgres.new()
-  local directory, remove = new_directory()
-  local self = setmetatable({ directory = directory, remove = remove, databases = 0 }, Cluster)
+function postgres.new(options)
+  local directory, remove = new_directory(options and options.directory)
+  local self = setmetatable({ directory = directory, remove = remove, databases = 0,
+    settings = options and options.settings or TESTS }, Cluster)
   if uv.getuid() == 0 then
     local found = io.popen("id -u nobody; id -g nobody")
     assert(uv.fs_chown(directory, found:read("n"), found:read("n")))
@@ -76,7 +84,11 @@ end
 --- Starts it again, after @{stop} or @{kill}.
 function Cluster:start()
   local arguments = { "-D", self.directory .. "/data", "-k", self.directory, "-c",
-    "listen_addresses=", "-c", "shared_buffers=16MB", "-c", "max_wal_size=64MB" }
+    "listen_addresses=" }
+  for name, value in pairs(self.settings) do
+    table.insert(arguments, "-c")
+    table.insert(arguments, name .. "=" .. value)
+  end
   self.server = process.start(postgres.command("postgres", arguments))
   process.poll_for(function()
     assert(not self.server.code, self.server.stderr)
@@ -127,6 +139,11 @@ function Cluster:database()
   local name = "spec" .. self.databases
   self:query(self:url("postgres"), "CREATE DATABASE " .. name)
   return self:url(name)
+end
+
+--- Drops one, with what is connected to it.
+function Cluster:drop(url)
+  self:query(self:url("postgres"), "DROP DATABASE " .. url:match("/(%w+)%?") .. " WITH (FORCE)")
 end
 
 local shared

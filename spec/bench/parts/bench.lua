@@ -23,12 +23,15 @@ function bench.built(name)
 end
 
 --- A new directory on the disk that the project is built on: /tmp may be in memory.
-function bench.directory()
+-- @tparam ?boolean is_kept beyond the end of a round: the caller removes it
+function bench.directory(is_kept)
   local root = process.program():gsub("/bin/[^/]*$", "/bench-XXXXXX")
   local path = assert(uv.fs_mkdtemp(root))
-  stage:at_end(function()
-    process.run("/bin/rm", { "-rf", path })
-  end)
+  if not is_kept then
+    stage:at_end(function()
+      process.run("/bin/rm", { "-rf", path })
+    end)
+  end
   return path
 end
 
@@ -93,12 +96,12 @@ end
 
 --- Serves a script, with a log in a file; returns the process with `url`, `port`, `db` and `log`.
 -- @tparam string text of the script
--- @tparam ?table options `directory`, `arguments`, `env`
+-- @tparam ?table options `directory`, `arguments`, `env`, `db` (a new file if there is none)
 function bench.serve(text, options)
   options = options or {}
   local directory = options.directory or bench.directory()
   local script = process.write_file(directory .. "/script.lua", text)
-  local log, db = directory .. "/log", directory .. "/events.db"
+  local log, db = directory .. "/log", options.db or directory .. "/events.db"
   local env = { PALENCA_API_KEY = "bench-key" }
   for name, value in pairs(options.env or {}) do
     env[name] = value

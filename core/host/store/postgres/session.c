@@ -130,7 +130,8 @@ static bool check_settings(const libpq *pq, PGconn *connection, bool *is_weak, h
  * index. Nothing may wait for long: a transaction is as long as a few others. */
 static const char setup_text[] =
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
-    "SET enable_mergejoin = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
+    "SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+    "SET max_parallel_workers_per_gather = 0;"
     "SET lock_timeout = '3s'; SET statement_timeout = '9s';"
     "SET idle_in_transaction_session_timeout = '10s'; SET search_path = '';"
     "SET default_transaction_isolation = 'read committed';"

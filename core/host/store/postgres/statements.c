@@ -24,37 +24,44 @@
   " WHERE id = $1::bigint)"                                                                        \
   " SELECT n, id FROM stored"
 
+/* Plans are made once, while tables may be empty, and are kept: each look into a table is written
+ * so that one index serves it. `LIMIT 1` keeps it from becoming a join, which could go through all
+ * of an index; a comparison of rows fits the index of accounts alone; `state + 0` none of those that
+ * hold the events of one state, all of which could be gone through for each row. */
+#define IS_ANY_BUSY(account)                                                                       \
+  "(SELECT true FROM palenca.events AS b WHERE b.account_id = " account                            \
+  " AND b.state IN (1, 2) LIMIT 1) IS NOT NULL"
+#define IS_ANY_WAITING(account)                                                                    \
+  "(SELECT true FROM palenca.events AS w WHERE w.account_id = " account                            \
+  " AND w.state = 0 LIMIT 1) IS NOT NULL"
+
 /* An event of the input is behind another one if its account has an unfinished one, be it in the
  * same input. */
 #define STORED_OF_INPUT                                                                            \
   ", stored AS MATERIALIZED (SELECT i.*, i.account_id IS NOT NULL AND ("                           \
-  "EXISTS (SELECT FROM palenca.events AS o WHERE o.account_id = i.account_id AND o.state = 0)"     \
-  " OR EXISTS (SELECT FROM palenca.events AS b WHERE b.account_id = i.account_id"                  \
-  " AND b.state IN (1, 2))"                                                                        \
+  IS_ANY_WAITING("i.account_id") " OR " IS_ANY_BUSY("i.account_id")                                \
   " OR row_number() OVER (PARTITION BY i.account_id ORDER BY i.id) > 1) AS is_behind"              \
   " FROM input AS i"
 
-/* Of the events that are not behind another one, as far as it was seen when they were put: an
- * account is free for one if none of its events is running or waits for a retry, and none that has
- * come before waits. */
-#define IS_BUSY(account)                                                                           \
-  " EXISTS (SELECT FROM palenca.events AS b WHERE b.account_id = " account                         \
-  " AND b.state IN (1, 2))"
+/* An account is free for an event if none of its events is running or waits for a retry, and none
+ * that has come before waits. */
 #define ACCOUNT_IS_FREE                                                                            \
-  " AND NOT" IS_BUSY("e.account_id")                                                               \
-  " AND NOT EXISTS (SELECT FROM palenca.events AS w WHERE w.account_id = e.account_id"             \
-  " AND w.state = 0 AND w.id < e.id)"
+  " AND NOT (" IS_ANY_BUSY("e.account_id") ")"                                                     \
+  " AND (SELECT true FROM palenca.events AS w WHERE w.state = 0"                                   \
+  " AND (w.account_id, w.id) >= (e.account_id, 0)"                                                 \
+  " AND (w.account_id, w.id) < (e.account_id, e.id) LIMIT 1) IS NULL"
 
 /* The first events of accounts that were behind another one, which has ended: of the accounts that
  * were put or finished by the transaction before this one. */
 #define FIRST_BEHIND                                                                               \
   "WITH accounts AS MATERIALIZED (SELECT unnest($7::text[]) AS account_id UNION"                   \
   " SELECT account_id FROM palenca.events WHERE id = ANY ($8::bigint[]))"                          \
-  ", heads AS MATERIALIZED (SELECT e.id, e.action FROM accounts AS a CROSS JOIN LATERAL"           \
-  " (SELECT w.id, w.is_behind FROM palenca.events AS w WHERE w.account_id = a.account_id"          \
-  " AND w.state = 0 ORDER BY w.id LIMIT 1) AS h JOIN palenca.events AS e ON e.id = h.id"           \
-  " WHERE h.is_behind AND e.is_behind AND e.state = 0 AND NOT" IS_BUSY("a.account_id")             \
-  " ORDER BY e.id FOR UPDATE OF e SKIP LOCKED)"
+  ", heads AS MATERIALIZED (SELECT e.id, e.action FROM palenca.events AS e"                        \
+  " WHERE e.id = ANY (ARRAY(SELECT h.id FROM accounts AS a CROSS JOIN LATERAL"                     \
+  " (SELECT w.id, w.account_id, w.is_behind FROM palenca.events AS w WHERE w.state = 0"            \
+  " AND (w.account_id, w.id) >= (a.account_id, 0) ORDER BY w.account_id, w.id LIMIT 1) AS h"       \
+  " WHERE h.account_id = a.account_id AND h.is_behind AND NOT (" IS_ANY_BUSY("a.account_id") ")))" \
+  " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"
 
 #define COUNT_MAX "50000"
 
@@ -90,7 +97,7 @@ static const struct {
                    " $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],"
                    " $10::text[], $11::bigint[]) AS f(id, owner, kind, delay, error, attempt,"
                    " replay, started_at, duration, lines, lines_left_out)"
-                   " WHERE e.id = f.id AND e.state = 1 AND e.owner = f.owner"
+                   " WHERE e.id = f.id AND e.state + 0 = 1 AND e.owner = f.owner"
                    " AND e.attempts = f.attempt AND e.replays = f.replay RETURNING f.*)"
                    ", a AS (INSERT INTO palenca.attempts SELECT id, replay, attempt,"
                    " nullif(started_at, 0), CASE WHEN started_at > 0 THEN duration END, kind,"
@@ -156,15 +163,17 @@ static const struct {
          ", chosen AS MATERIALIZED (SELECT id FROM (SELECT id, 1 AS kind FROM due"
          " UNION ALL SELECT id, 2 FROM waiting WHERE n <= free) AS u"
          " ORDER BY kind * $6::bigint, id LIMIT $2::bigint)"
-         ", promoted AS (UPDATE palenca.events AS e SET is_behind = false FROM heads"
-         " WHERE e.id = heads.id AND NOT EXISTS (SELECT FROM chosen WHERE chosen.id = heads.id))"
+         ", promoted AS (UPDATE palenca.events SET is_behind = false"
+         " WHERE id = ANY (ARRAY(SELECT id FROM heads EXCEPT SELECT id FROM chosen)))"
          ", leased AS (UPDATE palenca.events AS e SET state = 1, is_behind = false,"
          " attempts = e.attempts + 1, due_at = NULL, owner = $1::bigint"
-         " FROM chosen WHERE e.id = chosen.id"
+         " WHERE e.id = ANY (ARRAY(SELECT id FROM chosen))"
          " RETURNING e.id, e.attempts, e.replays, e.received_at, e.action)"
-         " SELECT id, attempts, replays, received_at, body, action, traceparent,"
-         " request_id FROM leased LEFT JOIN palenca.bodies USING (id)"
-         " LEFT JOIN palenca.traces USING (id) ORDER BY id"},
+         " SELECT id, attempts, replays, received_at,"
+         " (SELECT body FROM palenca.bodies AS b WHERE b.id = leased.id), action,"
+         " (SELECT traceparent FROM palenca.traces AS t WHERE t.id = leased.id),"
+         " (SELECT request_id FROM palenca.traces AS t WHERE t.id = leased.id)"
+         " FROM leased ORDER BY id"},
     [STATEMENT_LOOK] = {"look",
                         "SELECT (extract(epoch FROM least((SELECT min(due_at) FROM palenca.events"
                         " WHERE state = 2), (SELECT min(due_at) FROM palenca.timers"

@@ -20,14 +20,16 @@
   " UNION ALL SELECT (SELECT e.account_id FROM palenca.events AS e WHERE e.state = 0"              \
   " AND e.is_behind AND e.account_id > a.account_id ORDER BY e.account_id LIMIT 1), n + 1"         \
   " FROM a WHERE n < max_accounts AND a.account_id IS NOT NULL)"                                   \
-  ", heads AS MATERIALIZED (SELECT e.id FROM a CROSS JOIN LATERAL"                                 \
-  " (SELECT w.id, w.is_behind FROM palenca.events AS w WHERE w.account_id = a.account_id"          \
-  " AND w.state = 0 ORDER BY w.id LIMIT 1) AS h JOIN palenca.events AS e ON e.id = h.id"           \
-  " WHERE h.is_behind AND e.is_behind AND e.state = 0"                                             \
-  " AND NOT EXISTS (SELECT FROM palenca.events AS b WHERE b.account_id = a.account_id"             \
-  " AND b.state IN (1, 2)) ORDER BY e.id FOR UPDATE OF e SKIP LOCKED)"                             \
-  ", promoted AS (UPDATE palenca.events AS e SET is_behind = false FROM heads"                     \
-  " WHERE e.id = heads.id)"                                                                        \
+  ", heads AS MATERIALIZED (SELECT e.id FROM palenca.events AS e"                                  \
+  " WHERE e.id = ANY (ARRAY(SELECT h.id FROM a CROSS JOIN LATERAL"                                 \
+  " (SELECT w.id, w.account_id, w.is_behind FROM palenca.events AS w WHERE w.state = 0"            \
+  " AND (w.account_id, w.id) >= (a.account_id, 0) ORDER BY w.account_id, w.id LIMIT 1) AS h"       \
+  " WHERE h.account_id = a.account_id AND h.is_behind"                                             \
+  " AND (SELECT true FROM palenca.events AS b WHERE b.account_id = a.account_id"                   \
+  " AND b.state IN (1, 2) LIMIT 1) IS NULL))"                                                      \
+  " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"                     \
+  ", promoted AS (UPDATE palenca.events SET is_behind = false"                                     \
+  " WHERE id = ANY (ARRAY(SELECT id FROM heads)))"                                                 \
   " SELECT max(account_id) FROM a HAVING count(account_id) >= max_accounts $$;"
 
 const char postgres_waiting_events[] =
