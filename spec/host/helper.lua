@@ -87,7 +87,16 @@ end
 
 --- Changes a database; returns what that printed.
 function helper.change_database(db, sql)
+  if postgres.is_url(db) then
+    return postgres.shared():query(db, sql)
+  end
   return run_sqlite(db, sql)
+end
+
+--- Has what waits for a retry run at once.
+function helper.end_waits(db)
+  helper.change_database(db, ("UPDATE events SET due_at = %s WHERE state = 2"):format(
+    postgres.is_url(db) and "now()" or "1"))
 end
 
 --- How many descriptors a process has open.

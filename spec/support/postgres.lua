@@ -114,10 +114,10 @@ function Cluster:close()
   self.remove()
 end
 
---- What a database says to statements.
+--- What a database says to statements, which need not name the schema.
 function Cluster.query(_, url, sql)
   local status, out, err = process.run("/usr/bin/psql", { url, "-XAtqv", "ON_ERROR_STOP=1", "-c",
-    sql })
+    sql }, { env = { PGOPTIONS = "-csearch_path=palenca" } })
   assert(status == 0, err)
   return (out:gsub("\n$", ""))
 end

@@ -431,7 +431,6 @@ describe("palenca serve at PostgreSQL", function()
       ["--record-responses"] = "from a file",
       ["--reconcile"] = "palenca logins",
       ["--decision-retention=1"] = "from a file",
-      ["--alert-url=https://example.com/"] = "palenca.on_dead",
     }) do
       local status, _, err = process.run(process.program(), { "serve", script, "--db", db, option })
       assert.are.equal(2, status, err)

@@ -20,6 +20,10 @@ static bool has_notice(const event_finish *finish) {
   return finish->id > 0 && finish->kind == EVENT_OUTCOME_DEAD && finish->notice != NULL;
 }
 
+static bool is_dead(const event_finish *finish) {
+  return finish->id > 0 && finish->kind == EVENT_OUTCOME_DEAD;
+}
+
 static size_t count_finishes(const postgres_backend *self,
                              bool (*is_one)(const event_finish *finish)) {
   size_t count = 0;
@@ -139,6 +143,11 @@ static void send_notices(postgres_backend *self) {
   link_send(&self->link, STATEMENT_NOTICE, to);
 }
 
+static void send_deaths(postgres_backend *self) {
+  add_integers(self, is_dead, id_of);
+  link_send(&self->link, STATEMENT_DEATHS, &self->values);
+}
+
 static event_timer *timer_of(const postgres_backend *self, const event_finish *finish) {
   event_timer *timer = self->timers.first;
   while (timer != NULL && timer->id != -finish->id) {
@@ -170,6 +179,9 @@ void postgres_send_finishes(postgres_backend *self) {
   }
   if (count_finishes(self, has_notice) > 0) {
     send_notices(self);
+  }
+  if (self->options.alert_window > 0 && count_finishes(self, is_dead) > 0) {
+    send_deaths(self);
   }
   if (count_finishes(self, is_timer) > 0) {
     send_timer_ends(self);

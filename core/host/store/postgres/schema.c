@@ -24,6 +24,8 @@ static const struct {
     {1, postgres_queue_tables},
     {1, postgres_queue_functions},
     {2, postgres_waiting_events},
+    {5, postgres_record_tables},
+    {5, postgres_record_functions},
 };
 
 #define PARTS (sizeof parts / sizeof *parts)

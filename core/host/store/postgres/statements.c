@@ -64,6 +64,7 @@
   " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"
 
 #define COUNT_MAX "50000"
+#define NAMED "20" /* events, by an alert */
 
 static const struct {
   const char *name, *text;
@@ -113,6 +114,11 @@ static const struct {
                    ", b AS (INSERT INTO palenca.bodies (id, body) SELECT id, body FROM input)"
                    " INSERT INTO palenca.events (id, action, state, attempts, replays, received_at)"
                    " SELECT id, 'palenca.dead', 0, 0, 0, $3::bigint FROM input"},
+    /* Likewise. An alert names the first ones only. */
+    [STATEMENT_DEATHS] = {"deaths", "INSERT INTO palenca.deaths (died_at, count, events)"
+                                    " SELECT now(), count(*), (array_agg(id ORDER BY id))[1:" NAMED
+                                    "] FROM palenca.events WHERE id = ANY ($1::bigint[])"
+                                    " AND state = 4 AND finished_at = now() HAVING count(*) > 0"},
     [STATEMENT_TIMER_END] = {"timer_end",
                              "UPDATE palenca.timers AS t SET owner = NULL,"
                              " due_at = CASE WHEN f.has_started = 1 THEN t.due_at ELSE now() END"
@@ -242,6 +248,7 @@ static const struct {
                           ", r AS (DELETE FROM palenca.receipts USING b"
                           " WHERE receipts.hash = b.hash AND receipts.event = b.id)"
                           " SELECT count(*) FROM old"},
+    [STATEMENT_ALERT] = {"alert", "SELECT palenca.make_alert($1, " NAMED ")"},
     [STATEMENT_LEAVE] = {"leave", "UPDATE palenca.hosts SET is_dead = true WHERE id = $1::bigint"},
 };
 

@@ -17,6 +17,7 @@ typedef enum {
   STATEMENT_FIND,
   STATEMENT_FINISH,
   STATEMENT_NOTICE,
+  STATEMENT_DEATHS,
   STATEMENT_TIMER_END,
   /* leases */
   STATEMENT_BEGIN_LEASE,
@@ -34,6 +35,7 @@ typedef enum {
   STATEMENT_PROMOTE,
   STATEMENT_COUNT,
   STATEMENT_EXPIRE,
+  STATEMENT_ALERT,
   STATEMENT_LEAVE, /* at the end */
   STATEMENTS,
   STATEMENT_SYNC = STATEMENTS, /* none: the end of a transaction on the wire */

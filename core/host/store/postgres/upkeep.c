@@ -37,7 +37,16 @@ static void end(postgres_backend *self) {
   link_sync(&self->link);
 }
 
-/* In four transactions: what fails in a later one must not let leases expire, or keep those of
+/* Of its own, since nothing that was sent may be forgotten when the server crashes: it waits for the
+ * disk. */
+static void send_alert(postgres_backend *self) {
+  link_send(&self->link, STATEMENT_BEGIN, NULL);
+  values_add_integer(&self->values, self->options.alert_window);
+  link_send(&self->link, STATEMENT_ALERT, &self->values);
+  end(self);
+}
+
+/* In several transactions: what fails in a later one must not let leases expire, or keep those of
  * others that have. */
 void postgres_send_upkeep(postgres_backend *self) {
   begin(self);
@@ -60,6 +69,9 @@ void postgres_send_upkeep(postgres_backend *self) {
   begin(self);
   send_reports(self, clock_steady_ms());
   end(self);
+  if (self->options.alert_window > 0) {
+    send_alert(self);
+  }
 }
 
 static void take_counts(postgres_backend *self, const PGresult *row) {

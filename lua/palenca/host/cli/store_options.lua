@@ -45,7 +45,6 @@ local UNSUPPORTED = {
   { "--record-responses", "record_responses", FROM_A_FILE },
   { "--decision-retention", "decision_retention", FROM_A_FILE },
   { "--reconcile", "reconcile", "compare 'palenca logins' with 'palenca events list'" },
-  { "--alert-url", "alert_url", "send alerts in palenca.on_dead" },
 }
 
 --- Adds `--db`.
