@@ -137,6 +137,7 @@ static int open_module(lua_State *L) {
   luaL_newlib(L, functions);
   lua_open_store(L);
   lua_open_decisions(L);
+  lua_open_missing_events(L);
   lua_open_recordings(L);
   lua_open_forget(L);
   lua_open_backup(L);

@@ -10,6 +10,7 @@ int lua_open_host(lua_State *L);
 /* The parts of it; each adds its functions to the table on top. */
 void lua_open_store(lua_State *L);           /* the event store, and the events in a file */
 void lua_open_decisions(lua_State *L);       /* the ledger in a file; SHA-256 */
+void lua_open_missing_events(lua_State *L);  /* events that are queued without a webhook */
 void lua_open_recordings(lua_State *L);      /* recorded responses in a file */
 void lua_open_forget(lua_State *L);          /* what is stored of a person */
 void lua_open_backup(lua_State *L);          /* backups of a database */

@@ -401,43 +401,6 @@ static int count_states(lua_State *L) {
   return 1;
 }
 
-/* host.events.queue(path, {account_id=, user_id=, body=, began= (Unix seconds), after= (an id)}) →
- * whether it was queued: else there is one meanwhile, or whose it is was forgotten | nil, message
- */
-static int queue_event(lua_State *L) {
-  host_error error;
-  bool is_queued;
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_getfield(L, 2, "account_id");
-  lua_getfield(L, 2, "user_id");
-  lua_getfield(L, 2, "body");
-  lua_getfield(L, 2, "began");
-  lua_getfield(L, 2, "after");
-  const event_queue_request what = {.account_id = luaL_checkstring(L, 3),
-                                    .user_id = luaL_optstring(L, 4, NULL),
-                                    .body = luaL_checkstring(L, 5),
-                                    .began = read_time(L, 6),
-                                    .after = luaL_checkinteger(L, 7)};
-  if (!event_store_queue(luaL_checkstring(L, 1), &what, &is_queued, &error)) {
-    return push_error(L, &error);
-  }
-  lua_pushboolean(L, is_queued);
-  return 1;
-}
-
-/* host.events.last_purged(path) → when the last login.success was received that was deleted, but
- * for forgotten ones, in Unix seconds; 0: none was | nil, message */
-static int last_purged(lua_State *L) {
-  host_error error;
-  int64_t received_at;
-  if (!event_store_last_purged(luaL_checkstring(L, 1), &received_at, &error)) {
-    return push_error(L, &error);
-  }
-  lua_pushnumber(L, (lua_Number)received_at / 1000);
-  return 1;
-}
-
 static const luaL_Reg store_methods[] = {
     {"close", store_close}, {"counts", store_counts}, {"stalled", store_stalled}, {NULL, NULL}};
 /* host.events.remove_empty(path) → whether the database was removed: it has no events, and nobody
@@ -470,13 +433,11 @@ static const luaL_Reg events_functions[] = {
     {"replay_dead", replay_dead},
     {"purge", purge},
     {"stats", stats},
-    {"queue", queue_event},
     {"remove_empty", remove_empty},
     {"attempts", attempts},
     {"replay_matching", replay_matching},
     {"purge_matching", purge_matching},
     {"count_states", count_states},
-    {"last_purged", last_purged},
     {NULL, NULL},
 };
 

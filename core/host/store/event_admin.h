@@ -283,6 +283,20 @@ bool event_store_last_purged(const char *path, int64_t *received_at, host_error 
 bool event_store_queue(const char *path, const event_queue_request *what, bool *is_queued,
                        host_error *error);
 
+/* Of several processes that serve from a database one looks for what is missing. */
+typedef enum {
+  EVENT_RECONCILE_WAIT, /* another one is at it */
+  EVENT_RECONCILE_OWN,
+  EVENT_RECONCILE_DONE, /* another one has done it since this one has asked */
+} event_reconcile_turn;
+
+/* `*asked`: 0 with the first call of a process, and what that has set with others. Who has the turn
+ * keeps it for half a minute, and for longer by another call. */
+bool event_store_take_reconciling(const char *path, int64_t *asked, event_reconcile_turn *turn,
+                                  host_error *error);
+/* Ends the turn; if it was not done, another process has it next. */
+bool event_store_end_reconciling(const char *path, int64_t asked, bool is_done, host_error *error);
+
 /* ---- The requests to the process that serves ---- */
 
 typedef enum {

@@ -84,7 +84,7 @@ end
 -- Takes those of which an event may have been deleted since; returns how many. This comes after
 -- what is stored was read: what was deleted before is known then.
 local function take_uncertain(db, found)
-  local purged, count = must(host.events.last_purged(db)), 0
+  local purged, count = must(host.missing_events.last_purged(db)), 0
   for account, login in pairs(found) do
     if login.began <= purged then
       found[account] = nil
@@ -145,7 +145,7 @@ function reconcile.run(db, api, since, on_progress)
       body, user_id = body_of(api, account, login)
       last = take_stored(db, found, { after = last })
     end
-    return body and found[account] and must(host.events.queue(db, { account_id = account,
+    return body and found[account] and must(host.missing_events.queue(db, { account_id = account,
       user_id = user_id, body = body, began = login.began, after = last }))
   end
   for at, account in ipairs(accounts) do

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "protocol.h"
 #include "server_events.h"
+#include "server_queue.h"
 #include "sliced_work.h"
 #include "socket_address.h"
 #include "store/postgres/url.h"
@@ -476,9 +477,23 @@ bool event_store_overwrite(const char *path, host_error *error) {
 
 bool event_store_queue(const char *path, const event_queue_request *what, bool *is_queued,
                        host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_queue_put(path, what, is_queued, error);
+  }
   const event_admin_request request = {.kind = EVENT_ADMIN_QUEUE, .queue = *what};
   event_admin_report report;
   bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
   *is_queued = report.purge.events > 0;
   return ok;
+}
+
+/* One process serves from a file. */
+bool event_store_take_reconciling(const char *path, int64_t *asked, event_reconcile_turn *turn,
+                                  host_error *error) {
+  *turn = EVENT_RECONCILE_OWN;
+  return !postgres_is_url(path) || server_queue_take_turn(path, asked, turn, error);
+}
+
+bool event_store_end_reconciling(const char *path, int64_t asked, bool is_done, host_error *error) {
+  return !postgres_is_url(path) || server_queue_end_turn(path, asked, is_done, error);
 }

@@ -3,6 +3,7 @@
 #include "server_filter.h"
 
 #include "clock.h"
+#include "store/postgres/statements.h"
 
 #define REPLAY                                                                                     \
   "UPDATE palenca.events SET state = 0, attempts = 0, replays = replays + 1, due_at = NULL,"       \
@@ -74,8 +75,8 @@ static bool is_stopped(const event_admin_stop *stop) {
   return stop->is_wanted != NULL && stop->is_wanted(stop->context);
 }
 
-static bool replay_all(server_query *query, const event_filter *filter, const event_admin_stop *stop,
-                       int64_t last, int64_t *count) {
+static bool replay_all(server_query *query, const event_filter *filter,
+                       const event_admin_stop *stop, int64_t last, int64_t *count) {
   int64_t after = 0, step = 1;
   bool ok = true;
   while (ok && step > 0 && !is_stopped(stop)) {
@@ -137,15 +138,15 @@ static const char count_text[] =
     " coalesce(sum(" BYTES ") FILTER (WHERE NOT " IS_KEPT "), 0)::bigint" CHOSEN;
 
 static const char delete_text[] =
-    "WITH old AS MATERIALIZED (SELECT e.id, " BYTES " AS size" CHOSEN " AND NOT " IS_KEPT
-    " ORDER BY e.finished_at LIMIT 500 FOR UPDATE OF e SKIP LOCKED)"
+    "WITH old AS MATERIALIZED (SELECT e.id, action, received_at, " BYTES " AS size" CHOSEN
+    " AND NOT " IS_KEPT " ORDER BY e.finished_at LIMIT 500 FOR UPDATE OF e SKIP LOCKED)"
     ", e AS (DELETE FROM palenca.events USING old WHERE events.id = old.id)"
     ", a AS (DELETE FROM palenca.attempts USING old WHERE attempts.id = old.id)"
     ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
     ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
     " RETURNING bodies.id, bodies.hash)"
     ", r AS (DELETE FROM palenca.receipts USING b"
-    " WHERE receipts.hash = b.hash AND receipts.event = b.id)"
+    " WHERE receipts.hash = b.hash AND receipts.event = b.id)" STATEMENTS_REMEMBER_PURGED
     " SELECT count(*), 0::bigint, coalesce(sum(size), 0)::bigint FROM old";
 
 typedef struct {

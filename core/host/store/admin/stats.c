@@ -1,5 +1,6 @@
 /* Counts the events of a database file for people, beside whoever serves from it. */
 #include "server_events.h"
+#include "server_queue.h"
 
 #include "store/postgres/url.h"
 #include "store/sqlite/database_file.h"
@@ -144,6 +145,9 @@ bool event_store_count_states(const char *path, int64_t states[EVENT_STATES], ho
 }
 
 bool event_store_last_purged(const char *path, int64_t *received_at, host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_queue_last_purged(path, received_at, error);
+  }
   event_file file;
   if (!event_file_open_to_read(&file, path, error)) {
     return false;

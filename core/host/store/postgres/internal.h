@@ -102,7 +102,7 @@ typedef struct postgres_backend {
   event_finish *surplus; /* leased beyond a limit: to be released with the next finishes */
   bool may_be_ready, has_notice, has_waiting, retries_last;
   stored_counts counts;
-  int64_t upkeep_at, count_at, expire_at, lease_after; /* on the monotonic clock */
+  int64_t upkeep_at, count_at, expire_at, marks_at, lease_after; /* on the monotonic clock */
   bool was_expiry_full;
   char *promote_from; /* the account where promoting goes on; NULL: at the first one */
 

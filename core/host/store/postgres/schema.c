@@ -26,6 +26,8 @@ static const struct {
     {2, postgres_waiting_events},
     {5, postgres_record_tables},
     {5, postgres_record_functions},
+    {5, postgres_reconcile_tables},
+    {5, postgres_reconcile_functions},
 };
 
 #define PARTS (sizeof parts / sizeof *parts)

@@ -7,5 +7,7 @@ extern const char postgres_queue_functions[];
 extern const char postgres_waiting_events[];
 extern const char postgres_record_tables[];
 extern const char postgres_record_functions[];
+extern const char postgres_reconcile_tables[];
+extern const char postgres_reconcile_functions[];
 
 #endif

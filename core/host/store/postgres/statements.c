@@ -11,6 +11,13 @@
   " (SELECT * FROM unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::bigint[],"         \
   " $7::text[], $8::text[]) WITH ORDINALITY AS u(hash, action, account_id, body, received_at,"     \
   " traceparent, request_id, n) ORDER BY n) AS t)"
+/* Logins that were queued since no webhook had come: of one that comes late the event is there. Who
+ * is just being queued has its end awaited. */
+#define PUT_LATE                                                                                   \
+  ", late AS MATERIALIZED (SELECT i.n, r.event FROM input AS i"                                    \
+  " JOIN palenca.reconciled AS r USING (account_id) WHERE i.action = 'login.success'"              \
+  " AND r.until > now() AND (SELECT EXISTS (SELECT FROM palenca.reconciled)) FOR SHARE OF r)"
+#define IS_NOT_LATE "n NOT IN (SELECT n FROM late WHERE event > 0)"
 #define PUT_ROWS                                                                                   \
   ", e AS (INSERT INTO palenca.events (id, action, account_id, state, attempts, replays,"          \
   " received_at, is_behind)"                                                                       \
@@ -20,9 +27,11 @@
   ", t AS (INSERT INTO palenca.traces (id, traceparent, request_id)"                               \
   " SELECT id, traceparent, request_id FROM stored"                                                \
   " WHERE traceparent IS NOT NULL OR request_id IS NOT NULL)"                                      \
-  ", h AS (UPDATE palenca.hosts SET batch_ids = (SELECT array_agg(id ORDER BY n) FROM stored)"     \
+  ", ids AS (SELECT n, id, false AS is_late FROM stored"                                           \
+  " UNION ALL SELECT n, event, true FROM late WHERE event > 0)"                                    \
+  ", h AS (UPDATE palenca.hosts SET batch_ids = (SELECT array_agg(id ORDER BY n) FROM ids)"        \
   " WHERE id = $1::bigint)"                                                                        \
-  " SELECT n, id FROM stored"
+  " SELECT n, id, is_late::integer::bigint FROM ids"
 
 /* Plans are made once, while tables may be empty, and are kept: each look into a table is written
  * so that one index serves it. `LIMIT 1` keeps it from becoming a join, which could go through all
@@ -73,15 +82,16 @@ static const struct {
     [STATEMENT_COMMIT] = {"commit", "COMMIT"},
     [STATEMENT_ROLLBACK] = {"rollback", "ROLLBACK"},
     [STATEMENT_BEGIN_BATCH] = {"begin_batch", "SELECT palenca.begin_batch($1, $2, $3, $4)"},
-    [STATEMENT_PUT] = {"put", PUT_INPUT
+    [STATEMENT_PUT] = {"put", PUT_INPUT PUT_LATE
                        ", fresh AS (INSERT INTO palenca.receipts AS r (hash, event, received_at)"
-                       " SELECT hash, id, now() FROM input ORDER BY hash"
+                       " SELECT hash, id, now() FROM input WHERE " IS_NOT_LATE " ORDER BY hash"
                        " ON CONFLICT (hash) DO UPDATE SET event = excluded.event,"
                        " received_at = excluded.received_at WHERE r.received_at"
                        " <= excluded.received_at - $9::bigint * interval '1 millisecond'"
                        " RETURNING event)"
                        STORED_OF_INPUT " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
-    [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT STORED_OF_INPUT " WHERE $9::bigint = 0)" PUT_ROWS},
+    [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT PUT_LATE STORED_OF_INPUT
+                           " WHERE $9::bigint = 0 AND " IS_NOT_LATE ")" PUT_ROWS},
     /* In a statement of its own, which sees what others have committed since. */
     [STATEMENT_FIND] = {"find", "SELECT n, r.event FROM unnest($1::bytea[]) WITH ORDINALITY"
                                 " AS u(hash, n) JOIN palenca.receipts AS r USING (hash)"},
@@ -235,19 +245,26 @@ static const struct {
                          " WHERE state = 1), (SELECT min(received_at) FROM (SELECT received_at"
                          " FROM palenca.events WHERE state = 2 ORDER BY due_at LIMIT 200) AS a))"
                          " AS oldest) AS c"},
-    [STATEMENT_EXPIRE] = {"expire",
-                          "WITH old AS MATERIALIZED (SELECT id FROM palenca.events WHERE state = 3"
-                          " AND finished_at < now() - $1::bigint * interval '1 millisecond'"
-                          " ORDER BY finished_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
-                          ", e AS (DELETE FROM palenca.events USING old WHERE events.id = old.id)"
-                          ", a AS (DELETE FROM palenca.attempts USING old"
-                          " WHERE attempts.id = old.id)"
-                          ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
-                          ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
-                          " RETURNING bodies.id, bodies.hash)"
-                          ", r AS (DELETE FROM palenca.receipts USING b"
-                          " WHERE receipts.hash = b.hash AND receipts.event = b.id)"
-                          " SELECT count(*) FROM old"},
+    [STATEMENT_EXPIRE] =
+        {"expire",
+         "WITH old AS MATERIALIZED (SELECT id, action, received_at"
+         " FROM palenca.events WHERE state = 3"
+         " AND finished_at < now() - $1::bigint * interval '1 millisecond'"
+         " ORDER BY finished_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
+         ", e AS (DELETE FROM palenca.events USING old WHERE events.id = old.id)"
+         ", a AS (DELETE FROM palenca.attempts USING old"
+         " WHERE attempts.id = old.id)"
+         ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
+         ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
+         " RETURNING bodies.id, bodies.hash)"
+         ", r AS (DELETE FROM palenca.receipts USING b"
+         " WHERE receipts.hash = b.hash AND receipts.event = b.id)" STATEMENTS_REMEMBER_PURGED
+         " SELECT count(*) FROM old"},
+    [STATEMENT_EXPIRE_MARKS] = {"expire_marks",
+                                "WITH f AS (DELETE FROM palenca.forgotten"
+                                " WHERE at <= to_timestamp((SELECT received_at"
+                                " FROM palenca.purged) / 1000.0))"
+                                " DELETE FROM palenca.reconciled WHERE until <= now()"},
     [STATEMENT_ALERT] = {"alert", "SELECT palenca.make_alert($1, " NAMED ")"},
     [STATEMENT_LEAVE] = {"leave", "UPDATE palenca.hosts SET is_dead = true WHERE id = $1::bigint"},
 };

@@ -35,11 +35,19 @@ typedef enum {
   STATEMENT_PROMOTE,
   STATEMENT_COUNT,
   STATEMENT_EXPIRE,
+  STATEMENT_EXPIRE_MARKS,
   STATEMENT_ALERT,
   STATEMENT_LEAVE, /* at the end */
   STATEMENTS,
   STATEMENT_SYNC = STATEMENTS, /* none: the end of a transaction on the wire */
 } statement_id;
+
+/* A part of what deletes events, which are `old` in it: when the last login of them was received.
+ */
+#define STATEMENTS_REMEMBER_PURGED                                                                 \
+  ", purged AS (UPDATE palenca.purged AS p SET received_at = l.last FROM"                          \
+  " (SELECT max(received_at) AS last FROM old WHERE action = 'login.success') AS l"                \
+  " WHERE l.last > p.received_at)"
 
 const char *statement_name(statement_id id);
 

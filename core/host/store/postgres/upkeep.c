@@ -10,6 +10,7 @@
 #define COUNT_MS 2000
 #define EXPIRE_MS 1000
 #define EXPIRE_MAX 2000
+#define MARKS_MS 60000
 #define PROMOTE_MAX 1000 /* accounts */
 
 static void send_reports(postgres_backend *self, int64_t now) {
@@ -25,6 +26,13 @@ static void send_reports(postgres_backend *self, int64_t now) {
   }
 }
 
+static void send_expiry_of_marks(postgres_backend *self, int64_t now) {
+  if (now >= self->marks_at) {
+    self->marks_at = now + MARKS_MS;
+    link_send(&self->link, STATEMENT_EXPIRE_MARKS, NULL);
+  }
+}
+
 static void begin(postgres_backend *self) {
   link_send(&self->link, STATEMENT_BEGIN, NULL);
   values_add_integer(&self->values, self->host);
@@ -37,8 +45,8 @@ static void end(postgres_backend *self) {
   link_sync(&self->link);
 }
 
-/* Of its own, since nothing that was sent may be forgotten when the server crashes: it waits for the
- * disk. */
+/* Of its own, since nothing that was sent may be forgotten when the server crashes: it waits for
+ * the disk. */
 static void send_alert(postgres_backend *self) {
   link_send(&self->link, STATEMENT_BEGIN, NULL);
   values_add_integer(&self->values, self->options.alert_window);
@@ -49,6 +57,7 @@ static void send_alert(postgres_backend *self) {
 /* In several transactions: what fails in a later one must not let leases expire, or keep those of
  * others that have. */
 void postgres_send_upkeep(postgres_backend *self) {
+  int64_t now = clock_steady_ms();
   begin(self);
   values_add_integer(&self->values, self->host);
   values_add_integer(&self->values, self->epoch);
@@ -67,7 +76,8 @@ void postgres_send_upkeep(postgres_backend *self) {
   link_send(&self->link, STATEMENT_PROMOTE, &self->values);
   end(self);
   begin(self);
-  send_reports(self, clock_steady_ms());
+  send_reports(self, now);
+  send_expiry_of_marks(self, now);
   end(self);
   if (self->options.alert_window > 0) {
     send_alert(self);

@@ -197,7 +197,8 @@ bool postgres_send_writes(postgres_backend *self) {
 
 /* ---- Its result ---- */
 
-/* Rows of a place among those that were sent, from 1, and an id. */
+/* Rows of a place among those that were sent, from 1, and an id; of those that may be new, also
+ * whether they are not. */
 static void take_ids(postgres_backend *self, const PGresult *rows, bool are_new) {
   const libpq *pq = self->pq;
   for (int i = 0; i < pq->ntuples(rows); i++) {
@@ -207,7 +208,8 @@ static void take_ids(postgres_backend *self, const PGresult *rows, bool are_new)
     }
     event_receipt *receipt = &self->write.sent[place - 1]->put->receipt;
     if (receipt->id == 0) {
-      *receipt = (event_receipt){.id = values_integer(pq, rows, i, 1), .is_duplicate = !are_new};
+      bool is_new = are_new && values_integer(pq, rows, i, 2) == 0;
+      *receipt = (event_receipt){.id = values_integer(pq, rows, i, 1), .is_duplicate = !is_new};
     }
   }
 }

@@ -24,8 +24,7 @@ function command.define(element)
     convert = time_argument.parse,
     argname = "TIME",
   })
-  store_options.add_db(element, nil, store_options.not_yet("compare 'palenca logins' with "
-    .. "'palenca events list'"))
+  store_options.add_db(element)
   options.add_json(element)
   options.add_client(element)
 end

@@ -44,7 +44,6 @@ local FROM_A_FILE = "serve what decides from a file"
 local UNSUPPORTED = {
   { "--record-responses", "record_responses", FROM_A_FILE },
   { "--decision-retention", "decision_retention", FROM_A_FILE },
-  { "--reconcile", "reconcile", "compare 'palenca logins' with 'palenca events list'" },
 }
 
 --- Adds `--db`.
