@@ -93,6 +93,12 @@ function helper.change_database(db, sql)
   return run_sqlite(db, sql)
 end
 
+--- As SQL: so many seconds before the time in a column.
+function helper.earlier(db, column, seconds)
+  return postgres.is_url(db) and ("%s - interval '%d seconds'"):format(column, seconds)
+    or ("%s - %d"):format(column, seconds * 1000)
+end
+
 --- Has what waits for a retry run at once.
 function helper.end_waits(db)
   helper.change_database(db, ("UPDATE events SET due_at = %s WHERE state = 2"):format(

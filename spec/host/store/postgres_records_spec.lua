@@ -69,4 +69,118 @@ describe("several processes at PostgreSQL", function()
     end
     assert.are.equal("0", cluster:query(db, "SELECT count(*) FROM deaths"))
   end)
+
+  local MISSED = "7a1f0a4c-51fd-4f0a-9a53-1c1e6f3f0001"
+  local ANOTHER = "7a1f0a4c-51fd-4f0a-9a53-1c1e6f3f0002"
+
+  -- An API with successful logins of accounts, as long as `on_search(request)` is not true.
+  local function login_api(accounts, on_search)
+    local function respond(request, data)
+      request.respond(200, helper.json.encode({ success = true, data = data }))
+    end
+    local now, logins = os.date("!%Y-%m-%dT%H:%M:%SZ"), {}
+    for at, account in ipairs(accounts) do
+      logins[at] = { id = "login-" .. account, account_id = account, status = "success",
+        platform = "uber", created_at = now, updated_at = now }
+    end
+    return stage:server(function(request)
+      if request.path:find("/logins/search", 1, true) then
+        local page = helper.json.decode(request.body).options.page
+        if page > 1 or not (on_search and on_search(request)) then
+          respond(request, { logins = page == 1 and logins or helper.json.empty_array })
+        end
+      else
+        respond(request, { user_id = "user", external_id = "worker" })
+      end
+    end)
+  end
+
+  local HANDLING = [[
+    local palenca = require "palenca"
+    palenca.on("*", function() end)
+  ]]
+
+  it("reconcile once, and another one does it if that fails", function()
+    local searches = {}
+    local api = login_api({ MISSED, ANOTHER }, function(request)
+      searches[#searches + 1] = request
+      return #searches == 1 -- not yet
+    end)
+    local db = cluster:database()
+    local servers = serve_three(db, HANDLING, { "--reconcile" }, { PALENCA_BASE_URL = api.url,
+      PALENCA_API_KEY = "key" })
+    helper.ask_until(function()
+      return cluster:query(db, "SELECT last_value FROM reconcile_ids") == "3" and #searches == 1
+    end, "all three to want to reconcile")
+    searches[1].respond(401, "{}")
+    local counts = { failed = 0, done = 0, needless = 0 }
+    for _, served in ipairs(servers) do
+      local line = served:wait_output("stderr", "([^\n]*reconcile[^\n]*)\n")
+      local kind = line:find("cannot reconcile", 1, true) and "failed"
+        or line:find("reconciled 2 logins of the API: queued 2 events", 1, true) and "done"
+        or line:find("another process has reconciled", 1, true) and "needless"
+      counts[assert(kind, line)] = counts[kind] + 1
+    end
+    assert.are.same({ failed = 1, done = 1, needless = 1 }, counts)
+    assert.are.equal(2, #searches)
+    local events = helper.wait_ended(db)
+    assert.are.same({ 2, "done", "done" }, { #events, events[1].state, events[2].state })
+  end)
+
+  -- Another process's transaction, which has stored a login of an account and is not committed
+  -- before `commit()`.
+  local function storing(db, account)
+    local directory = stage:directory()
+    local fifo = directory .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { fifo })))
+    local path = process.write_file(directory .. "/storing.sql", ([[
+      BEGIN;
+      INSERT INTO palenca.events (id, action, account_id, state, attempts, replays, received_at)
+        VALUES (nextval('palenca.event_ids'), 'login.success', '%s', 3, 1, 0, %d);
+      SELECT 'stored';
+      \! cat %s
+      COMMIT;
+    ]]):format(account, os.time() * 1000 + 999, fifo))
+    local psql = stage:start("/usr/bin/psql", { db, "-XAtqf", path })
+    psql:wait_output("stdout", "(stored)")
+    return function()
+      process.write_file(fifo, "")
+      psql:wait_exit()
+    end
+  end
+
+  local function begin_reconciling(db, api)
+    local running = stage:palenca({ "reconcile", "--db", db, "--json" },
+      { env = { PALENCA_BASE_URL = api.url, PALENCA_API_KEY = "key" } })
+    helper.ask_until(function()
+      return cluster:query(db, "SELECT count(*) FROM reconciled WHERE event = 0") == "1"
+    end, "the account to be marked")
+    return function()
+      running:wait_exit()
+      assert.are.equal(0, running.code, running.stderr)
+      return helper.json.decode(running.stdout)
+    end
+  end
+
+  it("do not queue what is being stored", function()
+    local db = cluster:database()
+    serve(db, HANDLING)
+    local commit = storing(db, MISSED)
+    local finish = begin_reconciling(db, login_api({ MISSED }))
+    commit()
+    assert.are.same({ logins = 1, queued = 0, left_out = 0 }, finish())
+    assert.are.equal(1, #helper.events(db))
+    assert.are.equal("0", cluster:query(db, "SELECT count(*) FROM reconciled"))
+  end)
+
+  it("store a webhook that comes while it is found to be missing", function()
+    local db = cluster:database()
+    local served = serve(db, HANDLING)
+    local commit = storing(db, ANOTHER)
+    local finish = begin_reconciling(db, login_api({ MISSED }))
+    helper.post(served.url, { account_id = MISSED })
+    commit()
+    assert.are.same({ logins = 1, queued = 0, left_out = 0 }, finish())
+    assert.are.equal(1, #helper.events(db, { "--account", MISSED }))
+  end)
 end)
