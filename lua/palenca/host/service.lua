@@ -54,7 +54,6 @@ local function worker_options(given, client)
     cpu_timeout = given.cpu_timeout,
     memory_limit = given.memory_limit,
     recording_limit = given.max_recording,
-    has_ledger = not host.events.is_server(given.db),
     alert = given.alert,
     is_watched = given.watch,
     is_strict = given.is_strict,

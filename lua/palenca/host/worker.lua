@@ -75,9 +75,6 @@ local function record_decision(self, event, make, fail)
   local record = self.events[event]
   if not record then
     fail("event must be the one that the handler was called with, while that runs")
-  elseif not self.has_ledger then
-    fail("decisions are recorded in a database in a file only, at PostgreSQL not yet: serve what "
-      .. "decides from a file")
   elseif record.decision then
     fail("a decision was recorded for event %d in this attempt already", record.id)
   end
@@ -434,7 +431,6 @@ return function(text)
     timeout = options.timeout,
     memory_limit = options.memory_limit,
     recording_limit = options.recording_limit,
-    has_ledger = options.has_ledger,
     is_watched = options.is_watched,
     alert = options.alert,
     running = {}, -- by id, what is logged of the events whose handlers run

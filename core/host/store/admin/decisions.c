@@ -1,11 +1,10 @@
 /* Lists the decisions of a database file for people, beside whoever serves from it. */
-#include "decisions.h"
+#include "copied_decision.h"
+#include "server_ledger.h"
 
+#include "store/postgres/url.h"
 #include "store/sqlite/database_file.h"
 #include "store/sqlite/ledger.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #define FILTERS                                                                                    \
   " kind = 1 AND decisions.number > ?1 AND (?2 = 0 OR decisions.number = ?2)"                      \
@@ -20,70 +19,6 @@
 #define NEWEST                                                                                     \
   "SELECT coalesce(min(number), 1) - 1 FROM (SELECT decisions.number FROM " LEDGER_TABLES          \
   " WHERE" FILTERS " ORDER BY decisions.number DESC LIMIT ?6)"
-
-/* A decision, copied before it is shown: whoever looks at it must not hold a snapshot. */
-typedef struct {
-  decision_summary summary;
-  char *facts, *rows, *details, *account_id, *user_id;
-} copied_decision;
-
-static void clear(copied_decision *decision) {
-  free(decision->facts);
-  free(decision->rows);
-  free(decision->details);
-  free(decision->account_id);
-  free(decision->user_id);
-  *decision = (copied_decision){.facts = NULL};
-}
-
-/* Nothing of one that is larger than any that was recorded. */
-static char *copy_text(const ledger_text *text) {
-  size_t size = text->size <= LEDGER_TEXT_MAX ? text->size : 0;
-  char *copy = malloc(size + 1);
-  if (copy != NULL) {
-    memcpy(copy, text->data, size);
-    copy[size] = '\0';
-  }
-  return copy;
-}
-
-/* What cannot be decompressed is left out, as if it were not there: a check says why. */
-static bool copy_data(copied_decision *decision, const ledger_data *data, bool with_rows) {
-  size_t size;
-  decision->account_id = copy_text(&data->account_id);
-  decision->user_id = copy_text(&data->user_id);
-  if (decision->account_id == NULL || decision->user_id == NULL) {
-    return false;
-  }
-  return !with_rows || (ledger_unpack(data->rows.data, data->rows.size, LEDGER_ROWS_MAX,
-                                      &decision->rows, &size) &&
-                        ledger_unpack(data->details.data, data->details.size, LEDGER_TEXT_MAX,
-                                      &decision->details, &size));
-}
-
-static bool copy_row(copied_decision *decision, const ledger_row *row, bool with_rows) {
-  const ledger_entry *entry = &row->entry;
-  decision->facts = copy_text(&entry->facts);
-  if (decision->facts == NULL || (row->has_data && !copy_data(decision, &row->data, with_rows))) {
-    return false;
-  }
-  decision_summary *summary = &decision->summary;
-  *summary = (decision_summary){.number = entry->number,
-                                .event_id = entry->subject,
-                                .attempt = entry->attempt,
-                                .replay = entry->replay,
-                                .recorded_at = entry->recorded_at,
-                                .facts = decision->facts,
-                                .rows = decision->rows,
-                                .details = decision->details,
-                                .account_id = decision->account_id,
-                                .user_id = decision->user_id,
-                                .has_data = row->has_data};
-  ledger_hex(entry->rows_digest, summary->rows_digest);
-  ledger_hex(entry->hash, summary->hash);
-  ledger_hex(entry->previous, summary->previous);
-  return true;
-}
 
 static void bind(sqlite3_stmt *query, int64_t after, const decision_filter *filter) {
   (void)sqlite3_bind_int64(query, 1, after);
@@ -102,7 +37,7 @@ static int read_next(sqlite3_stmt *query, int64_t after, const decision_filter *
   if (step == SQLITE_ROW) {
     ledger_row row;
     event_ledger_read(query, &row);
-    step = copy_row(decision, &row, filter->with_rows) ? SQLITE_ROW : SQLITE_NOMEM;
+    step = copied_decision_make(decision, &row, filter->with_rows) ? SQLITE_ROW : SQLITE_NOMEM;
   }
   (void)sqlite3_reset(query);
   return step;
@@ -136,10 +71,10 @@ static bool list(const event_file *file, const decision_filter *filter, decision
     while (goes && (step = read_next(query, after, filter, &decision)) == SQLITE_ROW) {
       after = decision.summary.number;
       goes = each(context, &decision.summary);
-      clear(&decision);
+      copied_decision_clear(&decision);
     }
   }
-  clear(&decision);
+  copied_decision_clear(&decision);
   bool ok = step == SQLITE_DONE || step == SQLITE_ROW ||
             (step == SQLITE_NOMEM ? host_error_set(error, HOST_FAILED, "out of memory")
                                   : event_file_fail(file, "read", error));
@@ -150,6 +85,9 @@ static bool list(const event_file *file, const decision_filter *filter, decision
 bool decision_list(const char *path, const decision_filter *filter, decision_visit each,
                    void *context, host_error *error) {
   event_file file;
+  if (postgres_is_url(path)) {
+    return server_decisions_list(path, filter, each, context, error);
+  }
   if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }

@@ -1,14 +1,13 @@
-/* Checks the chain of the ledger of decisions, beside whoever serves from its file. */
+/* Checks the chain of the ledger of decisions, beside whoever serves from its database. */
 #include "decisions.h"
 
-#include "store/sqlite/database_file.h"
-#include "store/sqlite/ledger.h"
+#include "ledger_reader.h"
+#include "store/postgres/url.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Entries in a read transaction: the log grows for as long as one is open. */
-#define CHUNK 256
+#define REMOVED_ROOM 256
 
 /* The entry before the one that is looked at. */
 typedef struct {
@@ -24,7 +23,7 @@ typedef struct {
 } removed_data;
 
 typedef struct {
-  const event_file *file;
+  ledger_reader *reader;
   ledger_visit each;
   void *context;
   ledger_report *report;
@@ -38,6 +37,7 @@ typedef struct {
   ledger_entry cut;      /* the last entry of LEDGER_ENTRIES_DELETED; kind 0: none was seen */
   removed_data *removed; /* in the order of their numbers */
   size_t removed_count, removed_room;
+  int count; /* of this chunk */
   bool has_memory;
 } ledger_check;
 
@@ -55,26 +55,19 @@ static bool is_same(const unsigned char *one, const unsigned char *other) {
 
 /* ---- Entries that are not in their place ---- */
 
-static int64_t find_number(const ledger_check *check, const char *text,
-                           const unsigned char *digest) {
-  sqlite3_stmt *query = NULL;
-  int64_t number = 0;
-  if (sqlite3_prepare_v2(check->file->db, text, -1, &query, NULL) == SQLITE_OK) {
-    (void)sqlite3_bind_blob(query, 1, digest, LEDGER_DIGEST_SIZE, SQLITE_STATIC);
-    number = sqlite3_step(query) == SQLITE_ROW ? sqlite3_column_int64(query, 0) : 0;
-  }
-  (void)sqlite3_finalize(query);
-  return number;
+static int64_t beside(int64_t number, int64_t by) {
+  return ledger_is_number(number) ? number + by : 0;
 }
 
 /* Under which number the entry has its hash; 0: none is found. */
 static int64_t find_place(const ledger_check *check, const ledger_entry *entry) {
+  ledger_reader *reader = check->reader;
   const int64_t places[] = {
       entry->number - 1,
       entry->number + 1,
       check->state.first,
-      find_number(check, "SELECT number + 1 FROM decisions WHERE hash = ?1", entry->previous),
-      find_number(check, "SELECT number - 1 FROM decisions WHERE previous = ?1", entry->hash),
+      beside(reader->class->find_hash(reader, entry->previous), 1),
+      beside(reader->class->find_previous(reader, entry->hash), -1),
   };
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
     ledger_entry moved = *entry;
@@ -110,7 +103,7 @@ static bool is_data_sound(ledger_check *check, const ledger_row *row) {
 
 static void add_removed(ledger_check *check, int64_t number) {
   if (check->removed_count == check->removed_room) {
-    size_t room = check->removed_room > 0 ? 2 * check->removed_room : CHUNK;
+    size_t room = check->removed_room > 0 ? 2 * check->removed_room : REMOVED_ROOM;
     removed_data *grown = realloc(check->removed, room * sizeof *grown);
     check->has_memory = grown != NULL;
     if (grown == NULL) {
@@ -255,11 +248,7 @@ static void check_removed(ledger_check *check) {
     }
   }
   int64_t orphan;
-  if (check->report->problems == 0 &&
-      event_file_read_integer(check->file->db,
-                              "SELECT number FROM decision_data WHERE number NOT IN"
-                              " (SELECT number FROM decisions) LIMIT 1",
-                              &orphan)) {
+  if (check->report->problems == 0 && check->reader->class->find_orphan(check->reader, &orphan)) {
     report(check, LEDGER_INSERTED, orphan, 0);
   }
 }
@@ -269,7 +258,7 @@ static void check_removed(ledger_check *check) {
 /* The service may have deleted entries, and added others, since the chunk before. */
 static bool read_state(ledger_check *check) {
   ledger_state *state = &check->state;
-  if (!event_ledger_state(check->file->db, state)) {
+  if (!check->reader->class->state(check->reader, state)) {
     return false;
   }
   if (!state->is_there) {
@@ -283,64 +272,44 @@ static bool read_state(ledger_check *check) {
   return true;
 }
 
-/* SQLITE_ROW: there may be more. */
-static int check_chunk(ledger_check *check, sqlite3_stmt *query) {
-  int count = 0, step;
-  if (!read_state(check)) {
-    return SQLITE_ERROR;
+static bool on_row(void *context, const ledger_row *row) {
+  ledger_check *check = context;
+  check_row(check, row);
+  check->count++;
+  return check->has_memory;
+}
+
+/* `*is_last`: there are no more of them, or enough problems. */
+static bool check_chunk(ledger_check *check, bool *is_last) {
+  ledger_reader *reader = check->reader;
+  check->count = 0;
+  if (!read_state(check) || !reader->class->read(reader, check->from, on_row, check)) {
+    return false;
   }
-  (void)sqlite3_bind_int64(query, 1, check->from);
-  (void)sqlite3_bind_int(query, 2, CHUNK);
-  while (check->has_memory && (step = event_file_step(query)) == SQLITE_ROW) {
-    ledger_row row;
-    event_ledger_read(query, &row);
-    check_row(check, &row);
-    count++;
-  }
-  step = check->has_memory ? step : SQLITE_NOMEM;
-  (void)sqlite3_reset(query);
-  if (step == SQLITE_DONE && check->report->problems <= LEDGER_PROBLEMS_MAX) {
-    if (count == CHUNK) {
-      return SQLITE_ROW;
-    }
+  bool is_full = check->report->problems > LEDGER_PROBLEMS_MAX;
+  *is_last = is_full || !check->has_memory || check->count < reader->class->chunk;
+  if (*is_last && !is_full && check->has_memory) {
     check_head(check);
     check_removed(check);
   }
-  return step;
+  return true;
 }
 
 static bool check_all(ledger_check *check, host_error *error) {
-  sqlite3 *db = check->file->db;
-  sqlite3_stmt *query = NULL;
-  int step = sqlite3_prepare_v2(db,
-                                "SELECT " LEDGER_COLUMNS " FROM " LEDGER_TABLES
-                                " WHERE decisions.number >= ?1 ORDER BY decisions.number LIMIT ?2",
-                                -1, &query, NULL);
-  if (step != SQLITE_OK) {
-    return event_file_fail(check->file, "read", error);
+  ledger_reader *reader = check->reader;
+  bool ok = true, is_last = false;
+  while (ok && !is_last) {
+    ok = reader->class->begin(reader) && check_chunk(check, &is_last);
+    ok = ok || reader->class->fail(reader, error);
+    reader->class->end(reader);
   }
-  step = SQLITE_ROW;
-  while (step == SQLITE_ROW) {
-    bool is_open = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK;
-    step = is_open ? check_chunk(check, query) : SQLITE_ERROR;
-    if (step != SQLITE_ROW && step != SQLITE_DONE && step != SQLITE_NOMEM) {
-      (void)event_file_fail(check->file, "read", error);
-    }
-    (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-  }
-  (void)sqlite3_finalize(query);
-  if (step == SQLITE_NOMEM) {
-    (void)host_error_set(error, HOST_FAILED, "out of memory");
-  }
-  return step == SQLITE_DONE;
+  return ok && (check->has_memory || host_error_set(error, HOST_FAILED, "out of memory"));
 }
 
 bool decision_verify(const char *path, int64_t number, const char *expected, ledger_visit each,
                      void *context, ledger_report *result, host_error *error) {
-  event_file file;
   *result = (ledger_report){.first = 1};
-  ledger_check check = {.file = &file,
-                        .each = each,
+  ledger_check check = {.each = each,
                         .context = context,
                         .report = result,
                         .expected = expected,
@@ -348,16 +317,18 @@ bool decision_verify(const char *path, int64_t number, const char *expected, led
                         .from = INT64_MIN,
                         .next = INT64_MIN,
                         .has_memory = true};
-  if (!event_file_open_to_read(&file, path, error)) {
-    return false;
+  bool is_open = postgres_is_url(path) ? ledger_reader_open_server(path, &check.reader, error)
+                                       : ledger_reader_open_file(path, &check.reader, error);
+  if (!is_open || check.reader == NULL) {
+    return is_open;
   }
-  bool ok = file.version < LEDGER_SCHEMA_VERSION || check_all(&check, error);
+  bool ok = check_all(&check, error);
   if (check.state.first > 0) { /* it was read */
     result->first = check.state.first;
     result->last = last_number(&check);
     ledger_hex(check.state.is_there ? check.state.head : check.prior.hash, result->head);
   }
   free(check.removed);
-  event_file_close(&file);
+  check.reader->class->close(check.reader);
   return ok;
 }

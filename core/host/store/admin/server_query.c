@@ -1,6 +1,7 @@
 /* Runs statements for people at PostgreSQL. */
 #include "server_query.h"
 
+#include "store/ledger/row.h"
 #include "store/postgres/schema.h"
 #include "store/postgres/session.h"
 #include "store/postgres/url.h"
@@ -76,6 +77,18 @@ int64_t server_query_integer(const server_query *query, const PGresult *rows, in
 const char *server_query_text(const server_query *query, const PGresult *rows, int row,
                               int column) {
   return values_text(query->pq, rows, row, column);
+}
+
+ledger_text server_query_bytes(const server_query *query, const PGresult *rows, int row,
+                               int column) {
+  return (ledger_text){.data = query->pq->getvalue(rows, row, column),
+                       .size = (size_t)query->pq->getlength(rows, row, column)};
+}
+
+bool server_query_digest(const server_query *query, const PGresult *rows, int row, int column,
+                         unsigned char digest[LEDGER_DIGEST_SIZE]) {
+  ledger_text bytes = server_query_bytes(query, rows, row, column);
+  return ledger_copy_digest(bytes.data, bytes.size, digest);
 }
 
 bool server_query_size(server_query *query, int64_t *size) {

@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_STORE_ADMIN_SERVER_QUERY_H
 #define PALENCA_HOST_STORE_ADMIN_SERVER_QUERY_H
 
+#include "store/ledger/entry.h"
 #include "store/postgres/libpq.h"
 #include "store/postgres/values.h"
 
@@ -31,5 +32,11 @@ bool server_query_size(server_query *query, int64_t *size);
 
 int64_t server_query_integer(const server_query *query, const PGresult *rows, int row, int column);
 const char *server_query_text(const server_query *query, const PGresult *rows, int row, int column);
+/* No bytes for NULL. */
+ledger_text server_query_bytes(const server_query *query, const PGresult *rows, int row,
+                               int column);
+/* Zeros and false if it has another size. */
+bool server_query_digest(const server_query *query, const PGresult *rows, int row, int column,
+                         unsigned char digest[LEDGER_DIGEST_SIZE]);
 
 #endif

@@ -103,6 +103,7 @@ typedef struct postgres_backend {
   bool may_be_ready, has_notice, has_waiting, retries_last;
   stored_counts counts;
   int64_t upkeep_at, count_at, expire_at, marks_at, lease_after; /* on the monotonic clock */
+  int64_t expire_decisions_at; /* likewise */
   bool was_expiry_full;
   char *promote_from; /* the account where promoting goes on; NULL: at the first one */
 
@@ -142,6 +143,12 @@ void postgres_add_finished(postgres_backend *self);
 void postgres_take_finished(postgres_backend *self, const PGresult *rows);
 /* After the commit: none of them is leased any more. */
 void postgres_end_finishes(postgres_backend *self);
+
+/* ---- decisions.c ---- */
+
+/* Those of the batch's finishes, as the last statement before the commit: from then on nobody else
+ * can record one. */
+void postgres_send_decisions(postgres_backend *self);
 
 /* ---- lease.c ---- */
 

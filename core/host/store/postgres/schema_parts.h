@@ -9,5 +9,8 @@ extern const char postgres_record_tables[];
 extern const char postgres_record_functions[];
 extern const char postgres_reconcile_tables[];
 extern const char postgres_reconcile_functions[];
+extern const char postgres_ledger_tables[];
+extern const char postgres_ledger_functions[];
+extern const char postgres_ledger_removals[];
 
 #endif

@@ -135,6 +135,23 @@ static const struct {
                              " FROM unnest($1::text[], $2::bigint[], $3::bigint[])"
                              " AS f(name, owner, has_started)"
                              " WHERE t.name = f.name AND t.owner = f.owner"},
+    /* Of events that were ended by this very transaction: the last statement of it, since all
+     * others that record a decision wait for its end. */
+    [STATEMENT_DECIDE] =
+        {"decide",
+         "WITH ended AS MATERIALIZED (SELECT f.* FROM unnest($1::bigint[], $2::bigint[],"
+         " $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[],"
+         " $9::bytea[], $10::bytea[]) WITH ORDINALITY AS f(event, attempt, replay, facts,"
+         " rows_digest, data_digest, account_id, user_id, rows, details, n)"
+         " JOIN palenca.events AS e ON e.id = f.event"
+         " WHERE e.state = 3 AND e.xmin = pg_current_xact_id()::xid)"
+         ", appended AS MATERIALIZED (SELECT palenca.append_entries(array_agg(ROW(NULL, 1, event,"
+         " attempt, replay, NULL, facts, rows_digest, data_digest, NULL, NULL)::palenca.decisions"
+         " ORDER BY n)) AS number FROM ended HAVING count(*) > 0)"
+         " INSERT INTO palenca.decision_data AS d SELECT number + row_number() OVER (ORDER BY n),"
+         " account_id, user_id, rows, details FROM ended CROSS JOIN appended"
+         " ON CONFLICT (number) DO UPDATE SET account_id = excluded.account_id,"
+         " user_id = excluded.user_id, rows = excluded.rows, details = excluded.details"},
     [STATEMENT_BEGIN_LEASE] = {"begin_lease", "SELECT palenca.begin_lease($1, $2)"},
     /* What is due already stays due, whatever its interval is from now on. Those that no script has
      * any more go after a day. */
@@ -266,6 +283,8 @@ static const struct {
                                 " FROM palenca.purged) / 1000.0))"
                                 " DELETE FROM palenca.reconciled WHERE until <= now()"},
     [STATEMENT_ALERT] = {"alert", "SELECT palenca.make_alert($1, " NAMED ")"},
+    [STATEMENT_EXPIRE_DECISIONS] = {"expire_decisions",
+                                    "SELECT palenca.delete_old_decisions($1, $2)"},
     [STATEMENT_LEAVE] = {"leave", "UPDATE palenca.hosts SET is_dead = true WHERE id = $1::bigint"},
 };
 

@@ -10,6 +10,7 @@
 #define COUNT_MS 2000
 #define EXPIRE_MS 1000
 #define EXPIRE_MAX 2000
+#define EXPIRE_DECISIONS_MAX 500
 #define MARKS_MS 60000
 #define PROMOTE_MAX 1000 /* accounts */
 
@@ -54,8 +55,19 @@ static void send_alert(postgres_backend *self) {
   end(self);
 }
 
-/* In several transactions: what fails in a later one must not let leases expire, or keep those of
- * others that have. */
+static bool is_decision_expiry_due(const postgres_backend *self, int64_t now) {
+  return self->options.decision_retention > 0 && now >= self->expire_decisions_at;
+}
+
+static void send_decision_expiry(postgres_backend *self, int64_t now) {
+  self->expire_decisions_at = now + EXPIRE_MS;
+  values_add_integer(&self->values, self->options.decision_retention);
+  values_add_integer(&self->values, EXPIRE_DECISIONS_MAX);
+  link_send(&self->link, STATEMENT_EXPIRE_DECISIONS, &self->values);
+}
+
+/* In transactions of their own: what fails in a later one must not let leases expire, or keep those
+ * of others that have. */
 void postgres_send_upkeep(postgres_backend *self) {
   int64_t now = clock_steady_ms();
   begin(self);
@@ -79,6 +91,11 @@ void postgres_send_upkeep(postgres_backend *self) {
   send_reports(self, now);
   send_expiry_of_marks(self, now);
   end(self);
+  if (is_decision_expiry_due(self, now)) {
+    begin(self);
+    send_decision_expiry(self, now);
+    end(self);
+  }
   if (self->options.alert_window > 0) {
     send_alert(self);
   }
@@ -118,6 +135,9 @@ void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresul
     take_last_promoted(self, result);
   } else if (id == STATEMENT_EXPIRE && self->pq->ntuples(result) == 1) {
     self->was_expiry_full = values_integer(self->pq, result, 0, 0) >= EXPIRE_MAX;
+  } else if (id == STATEMENT_EXPIRE_DECISIONS && self->pq->ntuples(result) == 1 &&
+             values_integer(self->pq, result, 0, 0) > 0) {
+    self->expire_decisions_at = 0; /* there may be more */
   } else if (id == STATEMENT_COMMIT) {
     self->may_be_ready = true; /* a notice may have been lost */
   }

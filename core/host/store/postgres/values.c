@@ -37,9 +37,13 @@ void values_add_integer(values *to, int64_t integer) {
   append_integer(to, (uint64_t)integer, 8);
 }
 
-void values_add_text(values *to, const char *text) {
+void values_add_bytes(values *to, const void *bytes, size_t size) {
   begin(to);
-  append(to, text, strlen(text));
+  append(to, bytes, size);
+}
+
+void values_add_text(values *to, const char *text) {
+  values_add_bytes(to, text, strlen(text));
 }
 
 /* One dimension, whose first index is 1; NULLs may be in it. */

@@ -28,6 +28,7 @@ typedef struct {
 
 void values_add_integer(values *to, int64_t integer);
 void values_add_text(values *to, const char *text);
+void values_add_bytes(values *to, const void *bytes, size_t size);
 
 /* An array: its elements follow, until the next value is added. */
 void values_begin_array(values *to, values_type type);

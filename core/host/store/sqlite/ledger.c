@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* Far above any, and so far below the max of integers that entries can follow. */
-#define NUMBER_MAX (INT64_C(1) << 53)
-
 static bool end(sqlite3_stmt *statement, bool ok) {
   ok = ok && sqlite3_step(statement) == SQLITE_DONE;
   return sqlite3_finalize(statement) == SQLITE_OK && ok;
@@ -21,15 +18,10 @@ static bool bind_digest(sqlite3_stmt *statement, int at, const unsigned char *di
   return sqlite3_bind_blob(statement, at, digest, LEDGER_DIGEST_SIZE, SQLITE_STATIC) == SQLITE_OK;
 }
 
-/* Zeros and false if it has another size. */
 static bool read_digest(sqlite3_stmt *row, int column, unsigned char *digest) {
-  bool ok = sqlite3_column_type(row, column) == SQLITE_BLOB &&
-            sqlite3_column_bytes(row, column) == LEDGER_DIGEST_SIZE;
-  memset(digest, 0, LEDGER_DIGEST_SIZE);
-  if (ok) {
-    memcpy(digest, sqlite3_column_blob(row, column), LEDGER_DIGEST_SIZE);
-  }
-  return ok;
+  bool is_blob = sqlite3_column_type(row, column) == SQLITE_BLOB;
+  return ledger_copy_digest(sqlite3_column_blob(row, column),
+                            is_blob ? (size_t)sqlite3_column_bytes(row, column) : 0, digest);
 }
 
 /* SQLite converts what is of another type: two rows would read the same, and queries tell them
@@ -50,10 +42,6 @@ static ledger_text read_text(sqlite3_stmt *row, int column) {
 
 /* ---- Reading ---- */
 
-static bool is_number(int64_t number) {
-  return number >= 1 && number <= NUMBER_MAX;
-}
-
 bool event_ledger_state(sqlite3 *db, ledger_state *state) {
   *state = (ledger_state){.first = 1};
   sqlite3_stmt *query = prepare(db, "SELECT first, last, before, head FROM ledger WHERE id = 1");
@@ -62,10 +50,9 @@ bool event_ledger_state(sqlite3 *db, ledger_state *state) {
     state->first = sqlite3_column_int64(query, 0);
     state->last = sqlite3_column_int64(query, 1);
     bool has_before = read_digest(query, 2, state->before);
-    state->is_there = read_digest(query, 3, state->head) && has_before &&
-                      has_types(query, 0, (const int[]){SQLITE_INTEGER, SQLITE_INTEGER}, 2) &&
-                      is_number(state->first) && state->last <= NUMBER_MAX;
-    state->first = is_number(state->first) ? state->first : 1;
+    ledger_check_state(state,
+                       read_digest(query, 3, state->head) && has_before &&
+                           has_types(query, 0, (const int[]){SQLITE_INTEGER, SQLITE_INTEGER}, 2));
   }
   (void)sqlite3_finalize(query);
   return step == SQLITE_ROW || step == SQLITE_DONE;
@@ -168,7 +155,7 @@ bool event_ledger_append(sqlite3 *db, ledger_entry *entry, const ledger_data *da
   if (!event_ledger_state(db, &state)) {
     return false;
   }
-  const int64_t numbers[3] = {is_number(state.last) ? state.last : 0, NUMBER_MAX};
+  const int64_t numbers[3] = {ledger_is_number(state.last) ? state.last : 0, LEDGER_NUMBER_MAX};
   if (!read_number(db,
                    "SELECT max(?1, coalesce((SELECT max(number) FROM decisions WHERE number <= ?2),"
                    " 0))",
@@ -209,7 +196,7 @@ static bool find_old(sqlite3 *db, int64_t before, int64_t max, int64_t *last) {
   int64_t range[3] = {before, 0, 0}; /* from the first decision to the first that is young */
   *last = 0;
   if (!read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1 AND number <= ?1",
-                   (const int64_t[3]){NUMBER_MAX}, &range[1])) {
+                   (const int64_t[3]){LEDGER_NUMBER_MAX}, &range[1])) {
     return false;
   }
   range[2] = range[1] + max;

@@ -5,19 +5,12 @@
 #define PALENCA_HOST_STORE_SQLITE_LEDGER_H
 
 #include "store/ledger/decision.h"
+#include "store/ledger/row.h"
 
 #include <sqlite3.h>
 
 /* Since this version of the schema. */
 #define LEDGER_SCHEMA_VERSION 5
-
-/* What the ledger says of itself, in a row beside the entries. */
-typedef struct {
-  bool is_there;
-  int64_t first, last; /* the numbers of the entries; `last` is below `first` if there is none */
-  unsigned char before[LEDGER_DIGEST_SIZE]; /* the hash of the entry before the first; or zeros */
-  unsigned char head[LEDGER_DIGEST_SIZE];   /* that of the last one */
-} ledger_state;
 
 bool event_ledger_state(sqlite3 *db, ledger_state *state);
 
@@ -43,13 +36,6 @@ bool event_ledger_delete_old(sqlite3 *db, int64_t before, int64_t max, int64_t n
   " previous, hash, decision_data.number, account_id, user_id, " rows_and_details
 #define LEDGER_COLUMNS LEDGER_COLUMNS_WITH("rows, details")
 #define LEDGER_TABLES "decisions LEFT JOIN decision_data ON decision_data.number = decisions.number"
-
-typedef struct {
-  ledger_entry entry;
-  ledger_data data;
-  bool has_data;
-  bool is_damaged; /* a column is of another type, or a digest of another size */
-} ledger_row;
 
 /* The row of a query of LEDGER_COLUMNS; valid until its next step. */
 void event_ledger_read(sqlite3_stmt *query, ledger_row *row);

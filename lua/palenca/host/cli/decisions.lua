@@ -95,7 +95,7 @@ function decisions.define(command)
   for _, define in ipairs({ define_list, define_show, define_explain, define_verify,
     define_replay }) do
     local one = define(command)
-    store_options.add_db(one, nil, store_options.not_yet("serve what decides from a file"))
+    store_options.add_db(one)
     options.add_json(one)
   end
 end

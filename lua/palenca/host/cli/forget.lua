@@ -51,7 +51,7 @@ function forget.define(command)
     is_list = true,
     argname = "ID",
   })
-  store_options.add_db(command, nil, store_options.not_yet("delete the person's rows by SQL"))
+  store_options.add_db(command)
   options.add_json(command)
 end
 

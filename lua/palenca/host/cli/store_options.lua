@@ -43,7 +43,6 @@ local FROM_A_FILE = "serve what decides from a file"
 -- Options that nothing at a server corresponds to yet: whether one is given, and what to do.
 local UNSUPPORTED = {
   { "--record-responses", "record_responses", FROM_A_FILE },
-  { "--decision-retention", "decision_retention", FROM_A_FILE },
 }
 
 --- Adds `--db`.
