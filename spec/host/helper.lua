@@ -105,6 +105,18 @@ function helper.end_waits(db)
     postgres.is_url(db) and "now()" or "1"))
 end
 
+--- A copy of a database that nobody uses; in a file, one in a directory.
+function helper.copy_database(db, directory)
+  if postgres.is_url(db) then
+    return postgres.shared():copy(db)
+  end
+  local path = directory .. "/copy.db"
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(helper.read_file(db)))
+  assert(file:close())
+  return path
+end
+
 --- How many descriptors a process has open.
 function helper.descriptors(pid)
   local count = 0

@@ -5,6 +5,20 @@ local process = require("spec.support.process")
 
 local postgres = {}
 
+-- Functions that statements of the specs have of SQLite, for columns of bytes.
+local WORDS = [[
+  CREATE SCHEMA spec;
+  CREATE FUNCTION spec.hex(bytea) RETURNS text LANGUAGE sql AS $$ SELECT encode($1, 'hex') $$;
+  CREATE FUNCTION spec.zeroblob(integer) RETURNS bytea LANGUAGE sql AS
+    $$ SELECT decode(repeat('00', $1), 'hex') $$;
+  CREATE FUNCTION spec.replace(bytea, text, text) RETURNS bytea LANGUAGE sql AS
+    $$ SELECT convert_to(replace(convert_from($1, 'UTF8'), $2, $3), 'UTF8') $$;
+  CREATE FUNCTION spec.instr(bytea, text) RETURNS integer LANGUAGE sql AS
+    $$ SELECT position(convert_to($2, 'UTF8') IN $1) $$;
+  CREATE FUNCTION spec.instr(text, text) RETURNS integer LANGUAGE sql AS
+    $$ SELECT position($2 IN $1) $$;
+]]
+
 local Cluster = {}
 Cluster.__index = Cluster
 
@@ -78,6 +92,7 @@ function postgres.new(options)
   run("initdb", { "-D", directory .. "/data", "-U", "palenca", "-A", "trust", "-E", "UTF8",
     "--locale=C", "--no-sync" })
   self:start()
+  self:query(self:url("template1"), WORDS)
   return self
 end
 
@@ -117,9 +132,17 @@ end
 --- What a database says to statements, which need not name the schema.
 function Cluster.query(_, url, sql)
   local status, out, err = process.run("/usr/bin/psql", { url, "-XAtqv", "ON_ERROR_STOP=1", "-c",
-    sql }, { env = { PGOPTIONS = "-csearch_path=palenca" } })
+    sql }, { env = { PGOPTIONS = "-csearch_path=palenca,spec -cbytea_output=escape" } })
   assert(status == 0, err)
   return (out:gsub("\n$", ""))
+end
+
+--- The bytes of all rows of a database.
+function Cluster:rows(url)
+  local copies = self:query(url, "SELECT string_agg(format('COPY palenca.%I TO STDOUT (FORMAT "
+    .. "binary)', relname), ';') FROM pg_class WHERE relkind = 'r' "
+    .. "AND relnamespace = 'palenca'::regnamespace")
+  return self:query(url, copies)
 end
 
 --- Changes a setting of the server while it runs.
@@ -144,6 +167,15 @@ end
 --- Drops one, with what is connected to it.
 function Cluster:drop(url)
   self:query(self:url("postgres"), "DROP DATABASE " .. url:match("/(%w+)%?") .. " WITH (FORCE)")
+end
+
+--- Makes a copy of a database that nobody uses; returns its URL.
+function Cluster:copy(url)
+  self.databases = self.databases + 1
+  local name = "spec" .. self.databases
+  self:query(self:url("postgres"), ("CREATE DATABASE %s TEMPLATE %s"):format(name,
+    url:match("/(%w+)%?")))
+  return self:url(name)
 end
 
 local shared

@@ -218,6 +218,17 @@ static int overwrite(lua_State *L) {
   return 1;
 }
 
+/* host.forget.vacuum(url) → whether the role may, and it is done | nil, message */
+static int vacuum(lua_State *L) {
+  host_error error;
+  bool is_done;
+  if (!event_store_vacuum(luaL_checkstring(L, 1), &is_done, &error)) {
+    return push_error(L, &error);
+  }
+  lua_pushboolean(L, is_done);
+  return 1;
+}
+
 /* ---- Looking for what is left ---- */
 
 typedef struct {
@@ -245,7 +256,8 @@ static void each_text(void *context, const char *name, int64_t offset, size_t wh
 }
 
 /* host.forget.search(path, {text, …}, each) → {files=, bytes=, found=} | nil, message. Calls
- * each(file's name, offset, which of the texts). */
+ * each(file's name, offset, which of the texts); at a server the files are tables, and it calls
+ * each(table.column, rows, which of the texts). */
 static int search(lua_State *L) {
   host_error error;
   event_search_report report;
@@ -303,6 +315,7 @@ void lua_open_forget(lua_State *L) {
                                        {"remove", remove_some},
                                        {"remember", remember},
                                        {"overwrite", overwrite},
+                                       {"vacuum", vacuum},
                                        {"search", search},
                                        {"search_compressed", search_compressed},
                                        {NULL, NULL}};

@@ -141,7 +141,7 @@ typedef struct {
 
 typedef struct {
   int64_t states[EVENT_STATES];
-  int64_t oldest_unfinished;              /* when it was received; 0: there is none */
+  int64_t oldest_unfinished; /* when it was received; 0: there is none */
   /* Bytes; `free_size` of the file are not in use. At a server the first is the size of the tables,
    * and the others are below 0. */
   int64_t file_size, log_size, free_size;
@@ -190,6 +190,10 @@ bool event_store_forget(const char *path, const event_forget *what, event_forget
 bool event_store_forget_ids(const char *path, const char *account_id, const char *user_id,
                             host_error *error);
 
+/* At a server: frees the space of rows that were removed, if the role of the URL may; `*is_done`
+ * says whether. When that space is overwritten is the server's affair. */
+bool event_store_vacuum(const char *url, bool *is_done, host_error *error);
+
 /* Overwrites all that is left in the file of rows that were removed or moved, and in its log.
  * That is by itself no proof, and on disk after event_store_search only. */
 bool event_store_overwrite(const char *path, host_error *error);
@@ -202,17 +206,18 @@ typedef struct {
 #define EVENT_SEARCH_MIN 2
 #define EVENT_SEARCH_FOUND_MAX 100
 
-/* `which` of the texts is in the file of this name, at this byte. */
+/* `which` of the texts is in the file of this name, at this byte; or, at a server, in the table's
+ * column of this name, in so many rows. */
 typedef void (*event_search_found)(void *context, const char *name, int64_t offset, size_t which);
 
 typedef struct {
-  int64_t files, bytes; /* that were read */
+  int64_t files, bytes; /* that were read; at a server tables, and what they take */
   int64_t found;        /* after EVENT_SEARCH_FOUND_MAX it ends */
 } event_search_report;
 
 /* Looks for texts in the bytes of the database and of all files beside it whose names begin with
  * its name, and syncs those, so that they stay as they were read. This process must not have the
- * database open. */
+ * database open. At a server, in all rows of its tables. */
 bool event_store_search(const char *path, const event_search_text *texts, size_t count,
                         event_search_found each, void *context, event_search_report *report,
                         host_error *error);

@@ -1,15 +1,14 @@
 --- Persons whose events are stored, and what a database and the files beside it have of them.
 local helper = require("spec.host.helper")
-local process = require("spec.support.process")
+local postgres = require("spec.support.postgres")
 local uv = require("luv")
 
 local persons = {}
 
 --- What a query of a database prints.
 function persons.sql(db, text)
-  local status, out, err = process.run("/usr/bin/sqlite3", { "-readonly", db, text })
-  assert(status == 0, err)
-  return out
+  local out = helper.query(db, text)
+  return out ~= "" and out .. "\n" or out
 end
 
 --- What identifies the person with this number: what, once they are forgotten, no file may
@@ -52,8 +51,11 @@ function persons.post(served, number, at)
   })
 end
 
---- The database and what is beside it, by their names.
+--- The database and what is beside it, by their names; at a server, all rows.
 function persons.files(db)
+  if postgres.is_url(db) then
+    return { rows = postgres.shared():rows(db) }
+  end
   local directory, name = db:match("^(.*)/([^/]*)$")
   local files = {}
   local scan = assert(uv.fs_scandir(directory))

@@ -3,6 +3,7 @@ local cjson = require("cjson")
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
 local persons = require("spec.host.store.forget_persons")
+local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")
 local uv = require("luv")
 
@@ -50,6 +51,27 @@ end
 
 local function decisions(db, command, ...)
   return process.run(process.program(), { "decisions", command, "--db", db, ... })
+end
+
+local function assert_sound(db)
+  if not postgres.is_url(db) then
+    assert.are.equal("ok\n", sql(db, "PRAGMA integrity_check"))
+  end
+end
+
+-- Has the process that serves from a file remove events.
+local function ask_process(db, ids)
+  local pipe, ended = uv.new_pipe(false), false
+  pipe:connect(db .. "-socket", function()
+    pipe:write("palenca-admin 3 forget events=" .. table.concat(ids, ",") .. "\n")
+    pipe:read_start(function(_, data)
+      ended = ended or not data
+    end)
+  end)
+  process.wait_for(function()
+    return ended
+  end, "the end of the request")
+  pipe:close()
 end
 
 describe("palenca forget", function()
@@ -102,14 +124,16 @@ describe("palenca forget", function()
   it("asks the process that serves, which logs that it was done, and not of whom", function()
     local one = persons.ids(1)
     assert_forgotten(1, "--user", one.user)
-    served:wait_output("stderr", "palenca: (forgot %d+ events and the rows of %d+ decisions for "
-      .. "'palenca forget')")
-    assert.is_nil(served.stderr:match("[^\n]*forgot[^\n]*"):find(one.user, 1, true))
+    if not postgres.is_url(db) then
+      served:wait_output("stderr", "palenca: (forgot %d+ events and the rows of %d+ decisions for "
+        .. "'palenca forget')")
+    end
+    assert.is_nil(served.stderr:find(one.user, 1, true))
     local status, out = forget(db, "--user", one.user)
     assert.are.equal(0, status)
     local again = helper.json.decode(out)
     assert.are.same({ 0, 0, 0 }, { again.events, again.attempts, again.decisions })
-    assert.are.equal("ok\n", sql(db, "PRAGMA integrity_check"))
+    assert_sound(db)
   end)
 
   it("forgets one account alone", function()
@@ -130,7 +154,8 @@ describe("palenca forget", function()
     wait_all(db)
     local status, out, err = forget(db, "--user", one.user)
     assert.are.same({ 1, "" }, { status, out })
-    local named = sql(db, "SELECT id FROM bodies WHERE instr(body, '" .. one.user .. "')")
+    local named = sql(db, "SELECT id FROM bodies WHERE instr(body, '" .. one.user
+      .. "') > 0")
     named = named:match("%d+")
     assert.truthy(err:find("not theirs by user or account: " .. named, 1, true), err)
     assert.truthy(err:find('"kind":"user"', 1, true), err)
@@ -147,7 +172,8 @@ describe("palenca forget", function()
     helper.post(served.url, { user_id = other.user, account_id = other.accounts[1],
       backward = one.user:reverse() })
     wait_all(db)
-    local named = sql(db, "SELECT id FROM attempts WHERE instr(lines, '" .. one.user .. "')")
+    local named = sql(db, "SELECT id FROM attempts WHERE instr(lines, '"
+      .. one.user .. "') > 0")
     local status, out, err = forget(db, "--user", one.user)
     assert.are.same({ 1, "" }, { status, out })
     assert.truthy(err:find("not theirs by user or account: " .. named:match("%d+"), 1, true), err)
@@ -204,17 +230,9 @@ describe("palenca forget", function()
       :gmatch("%d+") do
       ids[#ids + 1] = id
     end
-    local pipe, ended = uv.new_pipe(false), false
-    pipe:connect(db .. "-socket", function()
-      pipe:write("palenca-admin 3 forget events=" .. table.concat(ids, ",", 1, #ids // 2) .. "\n")
-      pipe:read_start(function(_, data)
-        ended = ended or not data
-      end)
-    end)
-    process.wait_for(function()
-      return ended
-    end, "the end of the request")
-    pipe:close()
+    if not postgres.is_url(db) then
+      ask_process(db, { table.unpack(ids, 1, #ids // 2) })
+    end
     for _, milliseconds in ipairs({ 5, 20, 60 }) do
       local command = stage:start(process.program(), { "forget", "--user", one.user, "--db", db })
       uv.sleep(milliseconds)
@@ -236,7 +254,7 @@ describe("palenca forget", function()
     assert.are.equal(0, (decisions(db, "verify")))
   end)
 
-  it("works alone when no process serves, and overwrites what others have left", function()
+  it("works alone when no process serves, and overwrites what others have left #file", function()
     -- by a program that does not: in the pages of all rows
     local status, _, problem = process.run("/usr/bin/sqlite3", { db, "PRAGMA secure_delete = OFF;"
       .. " CREATE TEMP TABLE was AS SELECT id, error FROM events;"
@@ -264,7 +282,7 @@ describe("palenca forget", function()
     assert.are.equal("0\n", sql(again.db, "SELECT count(*) FROM events"))
   end)
 
-  it("finds what the compressed responses and rows of others hold", function()
+  it("finds what the compressed responses and rows of others hold #file", function()
     local one, other = persons.ids(13), persons.ids(14)
     local server = stage:server(function(request)
       request.respond(200, ('{"success":true,"data":{"users":["%s"]}}'):format(one.user))
@@ -362,10 +380,10 @@ describe("palenca forget", function()
     assert.are.equal(0, (decisions(db, "verify")))
     assert.are.equal(0, (decisions(db, "replay")))
     assert.are.equal(0, loaded:stop())
-    assert.are.equal("ok\n", sql(db, "PRAGMA integrity_check"))
+    assert_sound(db)
   end)
 
-  it("says what is wrong with its arguments, and with the database", function()
+  it("says what is wrong with its arguments, and with the database #file", function()
     for _, case in ipairs({
       { 2, "--user or --account must say who is to be forgotten" },
       { 2, "'abc' is too short for an id", "--user", "abc" },

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "protocol.h"
 #include "server_events.h"
+#include "server_forget.h"
 #include "server_queue.h"
 #include "sliced_work.h"
 #include "socket_address.h"
@@ -454,6 +455,9 @@ bool event_store_purge_matching(const char *path, const event_filter *filter, bo
 
 bool event_store_forget(const char *path, const event_forget *what, event_forget_report *forgotten,
                         host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_forget_remove(path, what, forgotten, error);
+  }
   const event_admin_request request = {.kind = EVENT_ADMIN_FORGET, .forget = *what};
   event_admin_report report;
   bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
@@ -463,6 +467,9 @@ bool event_store_forget(const char *path, const event_forget *what, event_forget
 
 bool event_store_forget_ids(const char *path, const char *account_id, const char *user_id,
                             host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_forget_ids(path, account_id, user_id, error);
+  }
   const event_admin_request request = {
       .kind = EVENT_ADMIN_FORGET, .account_id = account_id, .user_id = user_id};
   event_admin_report report;

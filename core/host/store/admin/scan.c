@@ -1,6 +1,7 @@
 /* Finds events by what a caller looks for in their bodies, beside whoever serves from the file. */
-#include "store/event_admin.h"
+#include "server_forget.h"
 
+#include "store/postgres/url.h"
 #include "store/sqlite/attempts.h"
 #include "store/sqlite/database_file.h"
 
@@ -145,6 +146,9 @@ bool event_store_scan(const char *path, int64_t after, bool reads_attempts, even
             .error = error};
   int64_t first;
   *last = 0;
+  if (postgres_is_url(path)) {
+    return server_forget_scan(path, after, reads_attempts, selects, each, context, last, error);
+  }
   if (!event_file_open_to_read(&s.file, path, error)) {
     return false;
   }

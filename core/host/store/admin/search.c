@@ -1,5 +1,8 @@
 /* Looks for texts in the bytes of a database and of the files beside it. */
+#include "server_forget.h"
 #include "text_search.h"
+
+#include "store/postgres/url.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -90,6 +93,9 @@ bool event_store_search(const char *path, const event_search_text *texts, size_t
                         host_error *error) {
   char absolute[PATH_MAX];
   *report = (event_search_report){.files = 0};
+  if (postgres_is_url(path)) {
+    return server_forget_search(path, texts, count, each, context, report, error);
+  }
   if (realpath(path, absolute) == NULL) {
     return host_error_set(error, HOST_FAILED, "cannot open %s: %s", path, strerror(errno));
   }

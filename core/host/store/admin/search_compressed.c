@@ -1,7 +1,9 @@
 /* Looks for texts in what is compressed in a database, beside whoever serves from it. */
+#include "server_query.h"
 #include "text_search.h"
 
 #include "clock.h"
+#include "store/postgres/url.h"
 #include "store/sqlite/database_file.h"
 #include "store/sqlite/ledger.h"
 #include "store/sqlite/responses.h"
@@ -18,8 +20,15 @@
 #define DECISIONS                                                                                  \
   "SELECT number, rows, details FROM decision_data WHERE number > ?1 ORDER BY number"
 
+/* At a server. */
+#define PAGE 64 /* whose blobs are in memory */
+#define SERVER_DECISIONS                                                                           \
+  "SELECT number, rows, details FROM palenca.decision_data WHERE number > $1::bigint"              \
+  " ORDER BY number LIMIT $2::bigint"
+
 typedef struct {
   event_file file;
+  server_query server;
   text_search *texts;
   bool is_found;
   z_stream inflater;
@@ -55,19 +64,24 @@ static int search_blob(search *s, const void *data, size_t size) {
   return code;
 }
 
+static bool search_column(search *s, const void *data, size_t size, event_compressed *found) {
+  int code = search_blob(s, data, size);
+  if (code == Z_MEM_ERROR || (data == NULL && size > 0)) {
+    return host_error_set(s->error, HOST_FAILED, "out of memory");
+  }
+  found->is_damaged = found->is_damaged || (!s->is_found && code != Z_STREAM_END);
+  return true;
+}
+
 static bool search_row(search *s, sqlite3_stmt *row, event_compressed *found) {
+  bool ok = true;
   *found = (event_compressed){.id = sqlite3_column_int64(row, 0)};
   s->is_found = false;
-  for (int i = 1; !s->is_found && i < sqlite3_column_count(row); i++) {
+  for (int i = 1; ok && !s->is_found && i < sqlite3_column_count(row); i++) {
     const void *data = sqlite3_column_blob(row, i);
-    size_t size = (size_t)sqlite3_column_bytes(row, i);
-    int code = search_blob(s, data, size);
-    if (code == Z_MEM_ERROR || (data == NULL && size > 0)) {
-      return host_error_set(s->error, HOST_FAILED, "out of memory");
-    }
-    found->is_damaged = found->is_damaged || (!s->is_found && code != Z_STREAM_END);
+    ok = search_column(s, data, (size_t)sqlite3_column_bytes(row, i), found);
   }
-  return true;
+  return ok;
 }
 
 /* Up to the next one that has a text, or is damaged, or until the transaction is to end. */
@@ -110,19 +124,70 @@ static bool search_tables(search *s) {
          (s->file.version < LEDGER_SCHEMA_VERSION || search_table(s, DECISIONS, true));
 }
 
+static bool search_file(search *s, const char *path) {
+  if (!event_file_open_to_read(&s->file, path, s->error)) {
+    return false;
+  }
+  bool ok = search_tables(s);
+  event_file_close(&s->file);
+  return ok;
+}
+
+/* ---- At a server ---- */
+
+static bool search_server_row(search *s, const PGresult *rows, int row, event_compressed *found) {
+  bool ok = true;
+  *found = (event_compressed){.id = server_query_integer(&s->server, rows, row, 0)};
+  s->is_found = false;
+  for (int i = 1; ok && !s->is_found && i < s->server.pq->nfields(rows); i++) {
+    ledger_text blob = server_query_bytes(&s->server, rows, row, i);
+    ok = search_column(s, blob.data, blob.size, found);
+  }
+  return ok;
+}
+
+static bool search_server_table(search *s, const char *url, const char *text, bool is_decision) {
+  int count = PAGE;
+  bool ok = true;
+  event_compressed at = {.id = INT64_MIN};
+  while (ok && count == PAGE) {
+    values_add_integer(&s->server.parameters, at.id);
+    values_add_integer(&s->server.parameters, PAGE);
+    PGresult *rows = server_query_run(&s->server, text);
+    ok = rows != NULL || server_query_fail(&s->server, url, s->error);
+    count = ok ? s->server.pq->ntuples(rows) : 0;
+    for (int i = 0; ok && i < count; i++) {
+      ok = search_server_row(s, rows, i, &at);
+      at.is_decision = is_decision;
+      if (ok && (s->is_found || at.is_damaged)) {
+        s->each(s->context, &at);
+      }
+    }
+    s->server.pq->clear(rows);
+  }
+  return ok;
+}
+
+static bool search_server(search *s, const char *url) {
+  if (!server_query_open(&s->server, url, s->error)) {
+    return false;
+  }
+  bool ok = search_server_table(s, url, SERVER_DECISIONS, true);
+  server_query_close(&s->server);
+  return ok;
+}
+
 bool event_store_search_compressed(const char *path, const event_search_text *texts, size_t count,
                                    event_compressed_found each, void *context, host_error *error) {
   search s = {.each = each, .context = context, .error = error};
-  if (!event_file_open_to_read(&s.file, path, error)) {
-    return false;
-  }
   s.texts = text_search_new(texts, count, on_found, &s);
   bool has_memory = s.texts != NULL && inflateInit(&s.inflater) == Z_OK;
-  bool ok = has_memory ? search_tables(&s) : host_error_set(error, HOST_FAILED, "out of memory");
+  bool ok = !has_memory             ? host_error_set(error, HOST_FAILED, "out of memory")
+            : postgres_is_url(path) ? search_server(&s, path)
+                                    : search_file(&s, path);
   if (has_memory) {
     (void)inflateEnd(&s.inflater);
   }
   text_search_free(s.texts);
-  event_file_close(&s.file);
   return ok;
 }

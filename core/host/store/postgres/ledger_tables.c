@@ -1,4 +1,4 @@
-/* The tables of the ledger of decisions at PostgreSQL, and its functions, and of who was forgotten:
+/* The tables of the ledger of decisions at PostgreSQL, and of who was forgotten, and functions:
  * version 4 of the schema. */
 #include "schema_parts.h"
 #include "store/ledger/entry.h"
@@ -145,4 +145,21 @@ const char postgres_ledger_removals[] =
     " GET DIAGNOSTICS deleted = ROW_COUNT;"
     " UPDATE palenca.ledger SET first = last_one + 1, before = digest WHERE id = 1;"
     " RETURN deleted;"
+    " END $$;";
+
+const char postgres_forget_functions[] =
+    /* Waits for transactions that write events: those that one of them puts may have lower ids than
+     * others that are there already. */
+    "CREATE FUNCTION palenca.await_writers() RETURNS void LANGUAGE plpgsql AS $$"
+    " DECLARE writers text[]; deadline timestamptz := clock_timestamp() + interval '10 seconds';"
+    " BEGIN"
+    " SELECT array_agg(l.virtualtransaction) INTO writers FROM pg_locks AS l"
+    " JOIN pg_database AS d ON d.oid = l.database WHERE d.datname = current_database()"
+    " AND l.relation = 'palenca.events'::regclass AND l.mode = 'RowExclusiveLock' AND l.granted;"
+    " WHILE EXISTS (SELECT FROM pg_locks AS l WHERE l.virtualtransaction = ANY (writers)"
+    " AND l.mode = 'RowExclusiveLock') LOOP"
+    " IF clock_timestamp() > deadline THEN"
+    " RAISE EXCEPTION 'a transaction that writes events does not end'; END IF;"
+    " PERFORM pg_sleep(0.005);"
+    " END LOOP;"
     " END $$;";

@@ -39,6 +39,7 @@ static const struct {
     FUNCTION(getResult),
     FUNCTION(getvalue),
     FUNCTION(isBusy),
+    FUNCTION(nfields),
     FUNCTION(notifies),
     FUNCTION(ntuples),
     FUNCTION(pipelineSync),

@@ -29,6 +29,7 @@ typedef struct {
   PGresult *(*getResult)(PGconn *);
   char *(*getvalue)(const PGresult *, int, int);
   int (*isBusy)(PGconn *);
+  int (*nfields)(const PGresult *);
   PGnotify *(*notifies)(PGconn *);
   int (*ntuples)(const PGresult *);
   int (*pipelineSync)(PGconn *);

@@ -12,5 +12,6 @@ extern const char postgres_reconcile_functions[];
 extern const char postgres_ledger_tables[];
 extern const char postgres_ledger_functions[];
 extern const char postgres_ledger_removals[];
+extern const char postgres_forget_functions[];
 
 #endif

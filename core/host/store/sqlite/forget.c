@@ -3,9 +3,7 @@
 
 #include "ledger.h"
 #include "reconciled.h"
-#include "store/ledger/entry.h"
-
-#include <string.h>
+#include "store/ledger/id_digest.h"
 
 /* What was queued for an account may have been purged since. */
 #define WITHOUT_EVENT " AND NOT EXISTS (SELECT 1 FROM events WHERE id = reconciled.event)"
@@ -78,29 +76,10 @@ bool event_forget_event(sqlite3 *db, int64_t id, bool is_alone, event_forget_rep
 
 /* ---- Who was forgotten ---- */
 
-/* An id is random, so that it cannot be guessed from a part of its SHA-256; NULL has 0, which no id
- * has. */
-static bool digest_of(const char *id, int64_t *number) {
-  unsigned char digest[LEDGER_DIGEST_SIZE];
-  *number = 0;
-  if (id == NULL) {
-    return true;
-  }
-  if (!ledger_digest(id, strlen(id), digest)) {
-    return false;
-  }
-  uint64_t bits = 0;
-  for (int i = 0; i < 8; i++) {
-    bits = bits << 8 | digest[i];
-  }
-  *number = (int64_t)(bits >> 1 | 1);
-  return true;
-}
-
 static bool remember(sqlite3 *db, const char *id, int64_t now) {
   int64_t digest;
   sqlite3_stmt *statement = NULL;
-  bool ok = digest_of(id, &digest) &&
+  bool ok = id_digest(id, &digest) &&
             sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO forgotten(id, at) VALUES (?1, ?2)", -1,
                                &statement, NULL) == SQLITE_OK &&
             sqlite3_bind_int64(statement, 1, digest) == SQLITE_OK &&
@@ -121,7 +100,7 @@ bool event_forget_is_after(sqlite3 *db, const char *account_id, const char *user
   int64_t account, user;
   sqlite3_stmt *query = NULL;
   int step =
-      digest_of(account_id, &account) && digest_of(user_id, &user) &&
+      id_digest(account_id, &account) && id_digest(user_id, &user) &&
               sqlite3_prepare_v2(db, "SELECT 1 FROM forgotten WHERE id IN (?1, ?2) AND at >= ?3",
                                  -1, &query, NULL) == SQLITE_OK &&
               sqlite3_bind_int64(query, 1, account) == SQLITE_OK &&

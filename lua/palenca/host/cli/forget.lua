@@ -3,7 +3,6 @@
 local byte_size = require("palenca.host.cli.byte_size")
 local core = require("palenca.core")
 local host = require("palenca.host")
-local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local person_data = require("palenca.host.cli.person_data")
@@ -137,11 +136,12 @@ end
 
 -- ---- the proof --------------------------------------------------------------------------
 
+-- What is found is in a file at a byte, or, at a server, in a table's column in so many rows.
 local function search(data)
   local texts, kinds = data:texts()
-  local found, with = json.array({}), {}
-  local read, problem = host.forget.search(data.db, texts, function(name, offset, which)
-    found[#found + 1] = { file = name, offset = offset, kind = kinds[texts[which]] }
+  local found, with = {}, {}
+  local read, problem = host.forget.search(data.db, texts, function(name, place, which)
+    found[#found + 1] = { name = name, place = place, kind = kinds[texts[which]] }
     with[texts[which]] = true
   end)
   if not read then
@@ -154,19 +154,28 @@ local function search(data)
   return found, read, list
 end
 
--- Overwrites what is free, and reads the files, until nothing is found; what has come meanwhile is
--- removed as well. Returns what is found, what was read, and the texts that are found.
+-- Overwrites what is free; a server does so itself, some time after a vacuum.
+local function overwrite(data, progress)
+  local ok, problem = true, nil
+  if not data.is_server then
+    progress("overwriting free space")
+    ok, problem = host.forget.overwrite(data.db)
+  end
+  if not ok then
+    user_error("%s; the events are removed, and their bytes may be left: run it again", problem)
+  end
+end
+
+-- Overwrites what is free, and reads the files, or a server's tables, until nothing is found; what
+-- has come meanwhile is removed as well. Returns what is found, what was read, and the texts that
+-- are found.
 local function prove(data, counts, progress)
   local deadline = core.steady_time() + ARRIVALS_TIMEOUT
   local rounds = 0
   local found, read, texts
   repeat
-    progress("overwriting free space")
-    local ok, problem = host.forget.overwrite(data.db)
-    if not ok then
-      user_error("%s; the events are removed, and their bytes may be left: run it again", problem)
-    end
-    progress("reading the files")
+    overwrite(data, progress)
+    progress(data.is_server and "reading the tables" or "reading the files")
     found, read, texts = search(data)
     if #found > 0 then
       local before = counts.events + counts.decisions
@@ -178,11 +187,33 @@ local function prove(data, counts, progress)
   return found, read, texts
 end
 
+-- Whether a server has freed the space of what is removed; nil for a file.
+local function vacuum(data, progress)
+  if not data.is_server then
+    return nil
+  end
+  progress("vacuuming the tables")
+  local is_done, problem = host.forget.vacuum(data.db)
+  if is_done == nil then
+    user_error("%s; the rows are removed, and not vacuumed: run it again", problem)
+  end
+  return is_done
+end
+
 -- ---- the result -------------------------------------------------------------------------
 
-local function describe(counts, read)
+local NOT_PROVED = {
+  [true] = "vacuumed: the server reuses the space, and its write-ahead log, standbys and backups "
+    .. "have the rows until they are recycled or removed",
+  [false] = "not vacuumed, since this role owns neither the tables nor the database: the server's "
+    .. "files have the rows until its autovacuum, and longer its write-ahead log, standbys and "
+    .. "backups",
+}
+
+local function describe(counts, read, is_vacuumed)
   local files = ("read %s, %s: they hold nothing of this person"):format(
-    plural.count(read.files, "file"), byte_size.text(read.bytes))
+    plural.count(read.files, is_vacuumed ~= nil and "table" or "file"),
+    byte_size.text(read.bytes))
   if counts.events + counts.decisions == 0 then
     return "nothing of this person is stored; " .. files
   end
@@ -219,31 +250,46 @@ local function check_compressed(data, progress)
   end
 end
 
+local function log_found(data, one)
+  if data.is_server then
+    program_log.line(("palenca: %s holds an id or number of this person in %s (%s)"):format(
+      one.name, plural.count(one.place, "row"), one.kind), { event = "found", level = "error",
+      column = one.name, rows = one.place, kind = one.kind })
+    return
+  end
+  program_log.line(("palenca: %s holds an id or number of this person at byte %d (%s)"):format(
+    one.name, one.place, one.kind), { event = "found", level = "error", file = one.name,
+    offset = one.place, kind = one.kind })
+end
+
 local function report_found(data, found, texts)
   for _, one in ipairs(found) do
-    program_log.line(("palenca: %s holds an id or number of this person at byte %d (%s)"):format(
-      one.file, one.offset, one.kind), { event = "found", level = "error", file = one.file,
-      offset = one.offset, kind = one.kind })
+    log_found(data, one)
   end
   local ids = data:events_with(texts)
   if #ids > 0 then
     user_error("what identifies this person is also in events that are not theirs by user or "
       .. "account: %s", first_of(ids))
   end
-  user_error("bytes of this person are left in the files: run it again")
+  user_error("bytes of this person are left in the %s: run it again",
+    data.is_server and "tables" or "files")
 end
 
-local function report(given, data, counts, read)
+local function report(given, data, counts, read, is_vacuumed)
   local shared = 0
   for _ in pairs(data.shared) do
     shared = shared + 1
   end
   if given.json then
     output.json({ events = counts.events, attempts = counts.attempts, decisions = counts.decisions,
-      files = read.files, bytes = read.bytes, shared_accounts = shared })
+      [data.is_server and "tables" or "files"] = read.files, bytes = read.bytes,
+      shared_accounts = shared, vacuumed = is_vacuumed })
     return
   end
-  output.line(describe(counts, read))
+  output.line(describe(counts, read, is_vacuumed))
+  if is_vacuumed ~= nil then
+    output.line(NOT_PROVED[is_vacuumed])
+  end
   if shared > 0 then
     output.line(("%s of another user, too: those events are kept"):format(
       plural.count(shared, "account is", "accounts are")))
@@ -265,12 +311,13 @@ function forget.run(given)
   remember_ids(data)
   remove_all(data, counts, progress)
   local found, read, texts = prove(data, counts, progress)
+  local is_vacuumed = vacuum(data, progress)
   if #found > 0 then
     report_found(data, found, texts)
     return FAILED
   end
   check_compressed(data, progress)
-  report(given, data, counts, read)
+  report(given, data, counts, read, is_vacuumed)
   return DONE
 end
 
