@@ -316,6 +316,37 @@ palenca_rate_limiters *palenca_rate_limiters_retain(palenca_rate_limiters *rate_
 /* NULL is allowed. */
 void palenca_rate_limiters_release(palenca_rate_limiters *rate_limiters);
 
+/* What this process tells those with whom it shares a key's limit, and asks of them: turns, each of
+ * which is a request. They are kept for PALENCA_SHARE_HOLD_MS after the request at most; what was
+ * used counts for PALENCA_SHARE_WINDOW_MS after its report, which is what is neither kept nor
+ * unused of what the owner had. */
+#define PALENCA_SHARE_HOLD_MS 5000
+#define PALENCA_SHARE_WINDOW_MS (PALENCA_RATE_WINDOW_MS + 1000)
+typedef struct {
+  unsigned char digest[32]; /* SHA-256 of the rate_limit_key */
+  int64_t owner;            /* above 0, random: one count of one process */
+  int64_t asked_at;         /* on the owner's clock: an earlier one that comes later is void */
+  int64_t limit, kept, unused;
+  int64_t wanted, spare; /* beyond what is kept; so many are to be left to others */
+  bool is_waiting;       /* calls wait for them */
+  int64_t blocked_ms;    /* the server has said so: no requests for so long; 0: it has not */
+} palenca_share_request;
+typedef struct {
+  int64_t granted, left; /* of what was wanted; what is left for anybody */
+  int64_t wait_ms;       /* after which to ask again, if nothing was granted */
+  int64_t blocked_ms;    /* for all; 0: they are not */
+} palenca_share_grant;
+/* From now on the process's rate limiters send what they are granted only; `wake`, which must not
+ * call them, is called on any thread when a request is due. NULL: each key's limit is the process's
+ * again. */
+void palenca_rate_limiters_divide(void (*wake)(void *context), void *context);
+/* Writes up to `max` requests that are due, and returns their number: to be called when woken and a
+ * few times a second. Each is to be ended by the other function, with NULL for the grant if nobody
+ * knows what became of it. From any thread. */
+size_t palenca_rate_limiters_collect(palenca_share_request *requests, size_t max);
+void palenca_rate_limiters_grant(const palenca_share_request *request,
+                                 const palenca_share_grant *grant);
+
 /* After a fork the parent's engine continues; the child's copy of it has lost its connections,
  * its unfinished calls fail as PALENCA_NETWORK there, and new ones work. */
 typedef struct palenca_engine palenca_engine;

@@ -4,7 +4,9 @@
 
 #include "clock.h"
 #include "protocol/error.h"
+#include "protocol/rate_share.h"
 #include "rate_limit_file.h"
+#include "retry_jitter.h"
 
 #if !__has_include(<openssl/sha.h>)
 #error "openssl/sha.h is missing: install libssl-dev (Debian) or openssl-devel (Fedora)"
@@ -22,6 +24,9 @@ struct rate_limiter {
   size_t limit;
   palenca_rate_limit state; /* unless there is a file */
   rate_limit_file *file;
+  rate_share share; /* if the limits of the process are divided */
+  uint64_t owner;
+  int64_t block_news; /* until when the server has said to wait, which others do not know yet */
   size_t references;
   rate_limiter *previous, *next; /* by when they were asked for */
   rate_limiter *next_in_bucket;
@@ -36,6 +41,9 @@ struct palenca_rate_limiters {
   size_t opened;                  /* files, since the directory was cleaned */
   rate_limiter *first;            /* the one that was asked for last comes first */
   rate_limiter *buckets[BUCKETS]; /* the same, by the first byte of their digests */
+  void (*wake)(void *context);    /* whoever divides the limits among processes; NULL: nobody */
+  void *wake_context;
+  bool is_woken; /* and has not collected since */
 };
 
 #define BUSY_MS 1
@@ -95,8 +103,9 @@ static void free_rate_limiter(rate_limiter *one) {
 }
 
 /* Those asked for last come first, and so do their files. */
-static bool is_in_use(const rate_limiter *one, int64_t now, size_t *idle_files) {
-  if (one->references > 0) {
+static bool is_in_use(const palenca_rate_limiters *rate_limiters, const rate_limiter *one,
+                      int64_t now, size_t *idle_files) {
+  if (one->references > 0 || (rate_limiters->wake != NULL && rate_share_is_in_use(&one->share))) {
     return true;
   }
   if (one->file != NULL) {
@@ -110,7 +119,7 @@ static void sweep(palenca_rate_limiters *rate_limiters, int64_t now) {
   size_t idle_files = 0;
   for (rate_limiter *one = rate_limiters->first, *next; one != NULL; one = next) {
     next = one->next;
-    if (!is_in_use(one, now, &idle_files)) {
+    if (!is_in_use(rate_limiters, one, now, &idle_files)) {
       take_out(rate_limiters, one);
       take_from_bucket(rate_limiters, one);
       free_rate_limiter(one);
@@ -146,6 +155,7 @@ palenca_rate_limiters *rate_limiters_of_process(void) {
 /* The module may be unloaded before the process ends. */
 __attribute__((destructor)) static void free_all(void) {
   lock();
+  of_process.wake = NULL;
   sweep(&of_process, INT64_MAX);
   unlock();
 }
@@ -226,6 +236,8 @@ static rate_limiter *new_rate_limiter(palenca_rate_limiters *rate_limiters,
     free(one);
     return NULL;
   }
+  retry_jitter_seed(&one->owner);
+  one->owner = (one->owner >> 1) | 1;
   memcpy(one->digest, digest, sizeof one->digest);
   put_in_bucket(rate_limiters, one);
   return one;
@@ -280,12 +292,27 @@ static void end(rate_limiter *one) {
   one->state.sent_at = NULL; /* the file's */
 }
 
+/* Tells whoever divides the limits that a request for a share is due. */
+static void wake_if_due(palenca_rate_limiters *rate_limiters, const rate_limiter *one,
+                        int64_t now) {
+  bool is_due = one->block_news > now || rate_share_due(&one->share) <= now;
+  if (rate_limiters->wake != NULL && is_due && !rate_limiters->is_woken) {
+    rate_limiters->is_woken = true;
+    rate_limiters->wake(rate_limiters->wake_context);
+  }
+}
+
 int64_t rate_limiters_take(palenca_rate_limiters *rate_limiters, rate_limiter *one,
                            bool low_priority, int64_t now) {
+  size_t spare = low_priority ? one->limit / SPARE_PART : 0;
   int64_t wait = BUSY_MS;
   pthread_mutex_lock(&rate_limiters->mutex);
   if (begin(one)) {
-    wait = palenca_rate_limit_wait(&one->state, now, low_priority ? one->limit / SPARE_PART : 0);
+    wait = palenca_rate_limit_wait(&one->state, now, spare);
+    if (wait == 0 && rate_limiters->wake != NULL) {
+      wait = rate_share_take(&one->share, now, (int64_t)spare);
+      wake_if_due(rate_limiters, one, now);
+    }
     if (wait == 0) {
       palenca_rate_limit_take(&one->state, now);
     }
@@ -299,7 +326,12 @@ int64_t rate_limiters_left(palenca_rate_limiters *rate_limiters, rate_limiter *o
   int64_t left = -1;
   pthread_mutex_lock(&rate_limiters->mutex);
   if (begin(one)) {
-    left = (int64_t)palenca_rate_limit_left(&one->state, now, one->limit / SPARE_PART);
+    size_t spare = one->limit / SPARE_PART;
+    left = (int64_t)palenca_rate_limit_left(&one->state, now, spare);
+    if (rate_limiters->wake != NULL) {
+      int64_t shared = rate_share_left(&one->share, now, (int64_t)spare);
+      left = left < shared ? left : shared;
+    }
     end(one);
   }
   pthread_mutex_unlock(&rate_limiters->mutex);
@@ -321,7 +353,59 @@ void rate_limiters_block(palenca_rate_limiters *rate_limiters, rate_limiter *one
   }
   if (started) {
     palenca_rate_limit_block(&one->state, now, wait_ms);
+    one->block_news = one->state.blocked_until;
     end(one);
+    wake_if_due(rate_limiters, one, now);
   }
   pthread_mutex_unlock(&rate_limiters->mutex);
+}
+
+/* ---- the limits of the process, divided among several ---- */
+
+void palenca_rate_limiters_divide(void (*wake)(void *context), void *context) {
+  lock();
+  of_process.wake = wake;
+  of_process.wake_context = context;
+  of_process.is_woken = false;
+  unlock();
+}
+
+static void request_share(rate_limiter *one, int64_t now, palenca_share_request *request) {
+  rate_share_request(&one->share, (int64_t)one->limit, (int64_t)(one->limit / SPARE_PART), now,
+                     request);
+  memcpy(request->digest, one->digest, sizeof request->digest);
+  request->owner = (int64_t)one->owner;
+  request->blocked_ms = one->block_news > now ? one->block_news - now : 0;
+}
+
+size_t palenca_rate_limiters_collect(palenca_share_request *requests, size_t max) {
+  size_t count = 0;
+  lock();
+  int64_t now = clock_steady_ms();
+  of_process.is_woken = false;
+  for (rate_limiter *one = of_process.first; one != NULL && count < max; one = one->next) {
+    bool has_news = one->block_news > now && !one->share.is_asked;
+    if (has_news || rate_share_due(&one->share) <= now) {
+      request_share(one, now, &requests[count++]);
+    }
+  }
+  unlock();
+  return count;
+}
+
+void palenca_rate_limiters_grant(const palenca_share_request *request,
+                                 const palenca_share_grant *grant) {
+  lock();
+  rate_limiter *one = look_up(&of_process, request->digest, (size_t)request->limit);
+  if (one != NULL && (int64_t)one->owner == request->owner) {
+    int64_t now = clock_steady_ms();
+    rate_share_grant(&one->share, grant, now);
+    if (grant != NULL && request->blocked_ms > 0) {
+      one->block_news = 0;
+    }
+    if (grant != NULL && grant->blocked_ms > 0) {
+      palenca_rate_limit_block(&one->state, now, grant->blocked_ms);
+    }
+  }
+  unlock();
 }

@@ -35,19 +35,23 @@ local function programs()
 end
 
 -- It does not run as root. With the process that has started it, it ends as well.
-local function as_nobody(program, arguments)
+local function as_nobody(program, arguments, env)
   local line = { "--pdeathsig", "QUIT", program }
   if uv.getuid() == 0 then
     line = { "--pdeathsig", "QUIT", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
       program }
   end
   table.move(arguments, 1, #arguments, #line + 1, line)
-  return "/usr/bin/setpriv", line, { env = { LC_ALL = "C", HOME = "/" }, cwd = "/" }
+  local all = { LC_ALL = "C", HOME = "/" }
+  for name, value in pairs(env or {}) do
+    all[name] = value
+  end
+  return "/usr/bin/setpriv", line, { env = all, cwd = "/" }
 end
 
---- What starts one of its programs: the path, arguments and options for @{process.start}.
-function postgres.command(program, arguments)
-  return as_nobody(programs() .. program, arguments)
+--- What starts one of its programs, with further variables: the path, arguments and options for @{process.start}.
+function postgres.command(program, arguments, env)
+  return as_nobody(programs() .. program, arguments, env)
 end
 
 local function run(program, arguments)
@@ -76,11 +80,13 @@ end
 
 --- Makes one and starts it.
 -- @tparam ?table options `directory`: an empty one of the caller's, who removes it, for a cluster
--- whose figures are to be those of its disk; `settings`: name → value
+-- whose figures are to be those of its disk; `settings`: name → value; `env`: further
+-- variables of the server's environment
 -- @treturn Cluster
 function postgres.new(options)
   local directory, remove = new_directory(options and options.directory)
   local self = setmetatable({ directory = directory, remove = remove, databases = 0,
+    env = options and options.env,
     settings = options and options.settings or TESTS }, Cluster)
   if uv.getuid() == 0 then
     local found = io.popen("id -u nobody; id -g nobody")
@@ -104,7 +110,7 @@ function Cluster:start()
     table.insert(arguments, "-c")
     table.insert(arguments, name .. "=" .. value)
   end
-  self.server = process.start(postgres.command("postgres", arguments))
+  self.server = process.start(postgres.command("postgres", arguments, self.env))
   process.poll_for(function()
     assert(not self.server.code, self.server.stderr)
     return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory })) == 0

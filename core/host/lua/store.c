@@ -4,6 +4,7 @@
 #include "visitor.h"
 
 #include "common/log_queue.h"
+#include "rate_shares.h"
 #include "store/event_admin.h"
 #include "store/event_store.h"
 #include "store/postgres/url.h"
@@ -44,6 +45,7 @@ static int store_open(lua_State *L) {
       .recording_retention = (int64_t)(luaL_checknumber(L, 7) * 1000),
       .alert_window = (int64_t)(luaL_optnumber(L, 8, 0) * 1000),
       .lease_timeout = (int64_t)(luaL_optnumber(L, 9, 0) * 1000),
+      .rate_shares = &rate_shares_of_client,
   };
   void **handle = new_handle(L, STORE_TYPE);
   lua_pushvalue(L, 5);

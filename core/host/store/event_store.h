@@ -13,6 +13,7 @@
 #include "common/host_error.h"
 #include "common/host_loop.h"
 #include "event.h"
+#include "rate_shares.h"
 
 struct sqlite3;
 
@@ -21,7 +22,7 @@ typedef struct event_consumer event_consumer;
 
 typedef struct {
   const char *path; /* of a file, or the URL of a database at PostgreSQL */
-  host_loop *loop; /* outlives the store */
+  host_loop *loop;  /* outlives the store */
   /* Called on the loop with a line about a failure of the database (and once more when it has
    * ended); may be NULL; must not block. A failure is reported when it begins, not for each
    * event it affects: puts fail with the reason, outcomes are queued and retried. */
@@ -43,6 +44,9 @@ typedef struct {
   /* At PostgreSQL: a lease that was not renewed for this many milliseconds, as each is once a
    * second, is another process's. */
   int64_t lease_timeout;
+  /* At PostgreSQL: whoever sends requests under rate limits that all processes share; NULL: nobody
+   * does. */
+  const rate_share_user *rate_shares;
 } event_store_options;
 
 typedef struct {

@@ -142,6 +142,7 @@ static void close_backend(event_backend *backend) {
   link_close(&self->link);
   postgres_forget_writes(self);
   postgres_forget_leases(self);
+  postgres_close_rate_shares(self);
   uv_close((uv_handle_t *)&self->timer, on_timer_closed);
 }
 
@@ -184,8 +185,11 @@ static bool open_first(postgres_backend *self, host_error *error) {
   if (!postgres_write_request(self) || !session_open(&self->request, &self->opened, &reason)) {
     return host_error_set(error, HOST_FAILED, "cannot use %s: %s", name, reason.message);
   }
-  return postgres_use_session(self) ||
-         host_error_set(error, HOST_FAILED, "the loop has no room for the connection");
+  if (postgres_use_session(self) && postgres_open_rate_shares(self)) {
+    return true;
+  }
+  link_close(&self->link);
+  return host_error_set(error, HOST_FAILED, "the loop has no room for the connection");
 }
 
 event_backend *postgres_backend_open(const event_store_options *options, int64_t *unfinished,

@@ -120,6 +120,20 @@ void postgres_submit(postgres_backend *self, event_batch *batch, event_batch_don
   }
 }
 
+static bool start_rate_shares(postgres_backend *self) {
+  if (!postgres_send_rate_shares(self)) {
+    return false;
+  }
+  begin_flight(self, FLIGHT_RATE_SHARES);
+  return true;
+}
+
+void postgres_take_due_rate_shares(postgres_backend *self) {
+  if (is_up(self) && self->flight == FLIGHT_NONE && self->batch == NULL) {
+    (void)start_rate_shares(self);
+  }
+}
+
 static void start_upkeep(postgres_backend *self) {
   int64_t interval = self->request.lease_ms / UPKEEPS_PER_LEASE;
   interval = interval < UPKEEP_MAX_MS ? interval : UPKEEP_MAX_MS;
@@ -222,6 +236,9 @@ static void on_idle(void *context) {
     start_upkeep(self); /* before the next batch, which the end of this one brings */
     end_batch_flight(self);
   } else if (kind == FLIGHT_BATCH) {
+    if (!is_to_be_cleaned(self)) {
+      (void)start_rate_shares(self); /* likewise */
+    }
     end_batch_flight(self);
   } else if (kind == FLIGHT_RESOLVE) {
     postgres_end_writes(self);
@@ -231,12 +248,15 @@ static void on_idle(void *context) {
   if (self->flight == FLIGHT_NONE && self->batch != NULL && is_up(self)) {
     start_batch(self); /* that was submitted during the upkeep */
   }
+  postgres_take_due_rate_shares(self);
 }
 
 static void on_result(void *context, statement_id id, const PGresult *result) {
   postgres_backend *self = context;
   if (self->flight == FLIGHT_UPKEEP) {
     postgres_take_upkeep(self, id, result);
+  } else if (self->flight == FLIGHT_RATE_SHARES) {
+    postgres_take_rate_share(self, id, result);
   } else if (self->flight == FLIGHT_RESOLVE ||
              (self->flight == FLIGHT_BATCH && self->write.is_sent && !self->write.is_ended)) {
     int64_t began = self->flight_since;
@@ -268,7 +288,8 @@ static void lose_batch(postgres_backend *self) {
     postgres_end_writes(self);
     postgres_end_leases(self);
     end_batch(self, EVENT_BATCH_COMMITTED);
-  } else if (is_doubtful(self) || self->flight == FLIGHT_UPKEEP) { /* or it was not sent yet */
+  } else if (is_doubtful(self) || self->flight == FLIGHT_UPKEEP ||
+             self->flight == FLIGHT_RATE_SHARES) { /* or it was not sent yet */
     int64_t now = clock_steady_ms();
     self->is_in_doubt = self->is_in_doubt || is_doubtful(self);
     self->doubt_until = self->doubt_until > 0 ? self->doubt_until : now + DOUBT_MS;
@@ -282,6 +303,7 @@ static void on_lost(void *context, const char *reason) {
   (void)snprintf(self->reason, sizeof self->reason, "%s", reason);
   self->failure = EVENT_FAILURE_OTHER;
   self->connect_at = 0;
+  postgres_lose_rate_shares(self);
   if (self->batch != NULL) {
     lose_batch(self);
   }
@@ -370,5 +392,7 @@ void postgres_tick(uv_timer_t *handle) {
     on_lost(self, "the server has not responded for 10 seconds");
   } else if (self->flight == FLIGHT_NONE && self->batch == NULL && now >= self->upkeep_at) {
     start_upkeep(self);
+  } else {
+    postgres_take_due_rate_shares(self);
   }
 }

@@ -13,6 +13,7 @@ typedef enum {
   FLIGHT_BATCH,   /* two transactions: what is put and finished, and what is leased */
   FLIGHT_RESOLVE, /* of a batch that was committed when the connection was lost */
   FLIGHT_UPKEEP,
+  FLIGHT_RATE_SHARES,
   FLIGHT_CLEANUP, /* the end of a failed transaction */
 } flight_kind;
 
@@ -23,6 +24,7 @@ typedef struct {
 } server_failure;
 
 #define HASH_SIZE 32
+#define RATE_SHARES_MAX 8
 
 /* An event that is put; of several with the same body the first one is sent. */
 typedef struct put_entry {
@@ -54,6 +56,16 @@ typedef struct {
   bool has_ready, has_behind;
   int64_t due_in; /* milliseconds; INT64_MAX: nothing waits */
 } lease_state;
+
+/* Of keys' rate limits; requests are sent together, and have come to their ends in this order. */
+typedef struct {
+  uv_poll_t wake;
+  int fd; /* an eventfd: readable when a request is due */
+  rate_share_request requests[RATE_SHARES_MAX];
+  size_t count, ended;
+  rate_share_grant grant; /* of the first that has not ended, if it has one */
+  bool has_grant, is_failing;
+} rate_share_state;
 
 typedef struct {
   int64_t unfinished, retries, dead, oldest;
@@ -95,6 +107,7 @@ typedef struct postgres_backend {
   write_state write;
   lease_state lease;
   values values;
+  rate_share_state rate_shares;
 
   event_timers timers;
   concurrency_limits limits;
@@ -164,6 +177,17 @@ void postgres_forget_leases(postgres_backend *self);
 void postgres_send_upkeep(postgres_backend *self);
 void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresult *result);
 
+/* ---- rate_shares.c ---- */
+
+/* Has requests for shares taken up. False: the loop has no room for it. */
+bool postgres_open_rate_shares(postgres_backend *self);
+void postgres_close_rate_shares(postgres_backend *self);
+/* Sends what is due of them. False: nothing is. */
+bool postgres_send_rate_shares(postgres_backend *self);
+void postgres_take_rate_share(postgres_backend *self, statement_id id, const PGresult *result);
+/* The connection is lost: nobody knows what has become of them. */
+void postgres_lose_rate_shares(postgres_backend *self);
+
 /* ---- connecting.c ---- */
 
 /* Begins to connect, or to try so again in time. */
@@ -185,6 +209,8 @@ void postgres_log(const postgres_backend *self, bool is_error, const char *messa
 extern const link_callbacks postgres_callbacks;
 void postgres_submit(postgres_backend *self, event_batch *batch, event_batch_done *done,
                      void *context);
+/* Begins with the shares that are due, if nothing is under way. */
+void postgres_take_due_rate_shares(postgres_backend *self);
 /* So often: what is due, and what has taken too long. */
 void postgres_tick(uv_timer_t *timer);
 void postgres_log_weakness(postgres_backend *self);

@@ -24,6 +24,8 @@ static const struct {
     {1, postgres_queue_tables},
     {1, postgres_queue_functions},
     {2, postgres_waiting_events},
+    {3, postgres_rate_tables},
+    {3, postgres_rate_functions},
     {4, postgres_ledger_tables},
     {4, postgres_ledger_functions},
     {4, postgres_ledger_removals},

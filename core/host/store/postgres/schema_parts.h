@@ -13,5 +13,7 @@ extern const char postgres_ledger_tables[];
 extern const char postgres_ledger_functions[];
 extern const char postgres_ledger_removals[];
 extern const char postgres_forget_functions[];
+extern const char postgres_rate_tables[];
+extern const char postgres_rate_functions[];
 
 #endif

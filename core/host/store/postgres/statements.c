@@ -285,6 +285,10 @@ static const struct {
     [STATEMENT_ALERT] = {"alert", "SELECT palenca.make_alert($1, " NAMED ")"},
     [STATEMENT_EXPIRE_DECISIONS] = {"expire_decisions",
                                     "SELECT palenca.delete_old_decisions($1, $2)"},
+    [STATEMENT_TAKE_TURNS] = {"take_turns",
+                              "SELECT granted, still_free, wait_ms, block_ms"
+                              " FROM palenca.take_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+                              " $11, $12)"},
     [STATEMENT_LEAVE] = {"leave", "UPDATE palenca.hosts SET is_dead = true WHERE id = $1::bigint"},
 };
 

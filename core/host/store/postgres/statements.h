@@ -39,6 +39,7 @@ typedef enum {
   STATEMENT_EXPIRE_MARKS,
   STATEMENT_ALERT,
   STATEMENT_EXPIRE_DECISIONS,
+  STATEMENT_TAKE_TURNS,
   STATEMENT_LEAVE, /* at the end */
   STATEMENTS,
   STATEMENT_SYNC = STATEMENTS, /* none: the end of a transaction on the wire */

@@ -1,0 +1,106 @@
+/* The tables of rate limits at PostgreSQL, and their function, as version 3 of the schema has them.
+ */
+#include "schema_parts.h"
+
+/* `rate_limits`: a row for each key, locked while shares of it are taken. `rate_shares`: the turns
+ * that an owner may have without having said so; without news of it they count until it cannot use
+ * them any more, and a window beyond that. `rate_uses`: what was used, until it counts no longer.
+ */
+const char postgres_rate_tables[] =
+    "CREATE TABLE palenca.rate_limits ("
+    " key text PRIMARY KEY,"
+    " blocked_until timestamptz NOT NULL) WITH (fillfactor = 50);"
+    "CREATE TABLE palenca.rate_shares ("
+    " key text,"
+    " owner bigint,"
+    " asked_at bigint NOT NULL,"
+    " turns bigint NOT NULL,"
+    " expires_at timestamptz NOT NULL,"
+    " waits_until timestamptz NOT NULL,"
+    " PRIMARY KEY (key, owner)) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 200);"
+    "CREATE TABLE palenca.rate_uses ("
+    " key text NOT NULL,"
+    " owner bigint NOT NULL,"
+    " turns bigint NOT NULL,"
+    " expires_at timestamptz NOT NULL) WITH (autovacuum_vacuum_threshold = 500);"
+    "CREATE INDEX rate_uses_of_key ON palenca.rate_uses (key, expires_at);";
+
+/* A share is taken with the key's row locked, and by the server's clock; what stands for later than
+ * can be is from before that was set back. An owner has as much as the others that wait, at most,
+ * while there are any. What is granted must be on disk, for it is used at once; the rest, lost in a
+ * crash, counts for longer than it should. */
+const char postgres_rate_functions[] =
+    "CREATE FUNCTION palenca.take_turns(of_key text, holder bigint, at bigint,"
+    " per_window bigint, kept bigint, unused bigint, wanted bigint,"
+    " spare bigint, is_waiting bigint, blocked_ms bigint,"
+    " hold_ms bigint, window_ms bigint, OUT granted bigint, OUT still_free bigint,"
+    " OUT wait_ms bigint, OUT block_ms bigint) LANGUAGE plpgsql AS $$"
+    " DECLARE"
+    " ms CONSTANT interval := interval '1 millisecond';"
+    " blocked timestamptz; latest timestamptz; this timestamptz; free_at timestamptz;"
+    " used bigint; own bigint; rivals bigint; room bigint; needed bigint;"
+    " BEGIN"
+    " PERFORM set_config('synchronous_commit', 'off', true);"
+    " INSERT INTO palenca.rate_limits VALUES (of_key, '-infinity') ON CONFLICT DO NOTHING;"
+    " SELECT blocked_until INTO blocked FROM palenca.rate_limits WHERE key = of_key FOR UPDATE;"
+    " this := clock_timestamp();"
+    " latest := this + (hold_ms + window_ms) * ms;"
+    " UPDATE palenca.rate_uses SET expires_at = latest WHERE key = of_key AND expires_at > latest;"
+    " UPDATE palenca.rate_shares SET expires_at = latest, waits_until = '-infinity'"
+    " WHERE key = of_key AND expires_at > latest;"
+    " DELETE FROM palenca.rate_uses WHERE key = of_key AND expires_at <= this;"
+    " DELETE FROM palenca.rate_shares WHERE key = of_key AND expires_at <= this;"
+    " granted := 0; still_free := 0; wait_ms := 0; block_ms := 0;"
+    /* one of a connection that was lost, after a later one */
+    " IF EXISTS (SELECT FROM palenca.rate_shares"
+    " WHERE key = of_key AND owner = holder AND asked_at > at) THEN RETURN; END IF;"
+    /* what has become of the owner's share */
+    " SELECT turns - kept - unused INTO used FROM palenca.rate_shares"
+    " WHERE key = of_key AND owner = holder;"
+    " IF used > 0 THEN"
+    " INSERT INTO palenca.rate_uses VALUES (of_key, holder, used, this + window_ms * ms);"
+    " END IF;"
+    /* what may be taken */
+    " SELECT per_window - kept - coalesce(sum(turns), 0),"
+    " kept + coalesce(sum(turns) FILTER (WHERE owner = holder), 0) INTO still_free, own FROM"
+    " (SELECT owner, turns FROM palenca.rate_uses WHERE key = of_key UNION ALL"
+    " SELECT owner, turns FROM palenca.rate_shares WHERE key = of_key AND owner <> holder) AS c;"
+    " SELECT count(*) INTO rivals FROM palenca.rate_shares"
+    " WHERE key = of_key AND owner <> holder AND waits_until > this;"
+    " room := still_free - spare;"
+    " IF rivals > 0 THEN"
+    " room := least(room, (per_window + rivals) / (rivals + 1) - own);"
+    " END IF;"
+    " blocked := greatest(CASE WHEN blocked <= latest THEN blocked END,"
+    " this + blocked_ms * ms);"
+    " IF blocked_ms > 0 THEN"
+    " UPDATE palenca.rate_limits SET blocked_until = blocked WHERE key = of_key;"
+    " END IF;"
+    " block_ms := CASE WHEN blocked > this"
+    " THEN ceil(extract(epoch FROM blocked - this) * 1000) ELSE 0 END;"
+    " granted := CASE WHEN block_ms > 0 THEN 0 ELSE greatest(least(wanted, room), 0) END;"
+    " still_free := still_free - granted;"
+    /* when to ask again: once some are free, and soon enough for what others give back */
+    " IF granted = 0 AND wanted > 0 THEN"
+    " needed := least(wanted, greatest(per_window / 40, 1)) + spare - still_free;"
+    " SELECT min(expires_at) INTO free_at FROM"
+    " (SELECT expires_at, sum(turns) OVER (ORDER BY expires_at) AS freed FROM"
+    " (SELECT turns, expires_at FROM palenca.rate_uses WHERE key = of_key UNION ALL"
+    " SELECT turns, expires_at FROM palenca.rate_shares WHERE key = of_key AND owner <> holder) AS "
+    "c"
+    " ) AS f WHERE freed >= needed;"
+    " wait_ms := CASE WHEN needed <= 0 THEN 200 ELSE"
+    " least(coalesce(ceil(extract(epoch FROM free_at - this) * 1000), 1000), 1000) END;"
+    " END IF;"
+    " IF kept + granted > 0 OR is_waiting > 0 THEN"
+    " INSERT INTO palenca.rate_shares VALUES (of_key, holder, at, kept + granted, latest,"
+    " CASE WHEN is_waiting > 0 AND granted = 0 THEN this + 2000 * ms ELSE '-infinity' END)"
+    " ON CONFLICT (key, owner) DO UPDATE SET asked_at = at, turns = excluded.turns,"
+    " expires_at = excluded.expires_at, waits_until = excluded.waits_until;"
+    " ELSE"
+    " DELETE FROM palenca.rate_shares WHERE key = of_key AND owner = holder;"
+    " END IF;"
+    " IF granted > 0 THEN"
+    " PERFORM set_config('synchronous_commit', 'on', true);"
+    " END IF;"
+    " END $$;";
