@@ -28,11 +28,9 @@ bool server_query_open(server_query *query, const char *url, host_error *error) 
     server_query_close(query);
     return name_in(url, reason.message, error);
   }
-  /* Whoever has locked what; and functions must see what was committed meanwhile. */
-  PGresult *set =
-      server_query_run(query, "SELECT set_config('lock_timeout', '5s', false),"
-                              " set_config('default_transaction_isolation', 'read committed',"
-                              " false)");
+  /* Functions must see what was committed meanwhile. */
+  PGresult *set = server_query_run(query, "SELECT set_config('default_transaction_isolation',"
+                                          " 'read committed', false)");
   bool ok = set != NULL || server_query_fail(query, url, error);
   query->pq->clear(set);
   if (!ok) {

@@ -35,6 +35,7 @@ bool postgres_use_session(postgres_backend *self) {
   self->timers.is_stale = true;
   self->may_be_ready = true;
   self->wait_ms = 0;
+  self->connected_at = clock_steady_ms();
   self->request.is_first = false;
   return link_open(&self->link, self->loop, connection);
 }
@@ -94,4 +95,9 @@ void postgres_connect(postgres_backend *self) {
     return;
   }
   self->users++;
+}
+
+void postgres_reconnect(postgres_backend *self) {
+  self->connect_at = self->connected_at + WAIT_MIN_MS;
+  postgres_connect(self);
 }

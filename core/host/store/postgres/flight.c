@@ -33,6 +33,10 @@ bool postgres_is_ok(const postgres_backend *self, const PGresult *result) {
   return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
+static bool has_code(const server_failure *failure, const char *code) {
+  return strcmp(failure->code, code) == 0;
+}
+
 void postgres_note_failure(postgres_backend *self, server_failure *failure,
                            const PGresult *result) {
   const char *code = self->pq->resultErrorField(result, PG_DIAG_SQLSTATE);
@@ -40,16 +44,18 @@ void postgres_note_failure(postgres_backend *self, server_failure *failure,
     return;
   }
   (void)snprintf(failure->code, sizeof failure->code, "%s", code != NULL ? code : "?");
+  self->is_read_only = self->is_read_only || has_code(failure, "25006");
   session_reason(self->pq->resultErrorMessage(result), failure->message, sizeof failure->message);
-}
-
-static bool has_code(const server_failure *failure, const char *code) {
-  return strcmp(failure->code, code) == 0;
 }
 
 /* Something that passes by itself: another transaction was in the way. */
 static bool is_transient(const server_failure *failure) {
   return has_code(failure, "40001") || has_code(failure, "40P01") || has_code(failure, "55P03");
+}
+
+/* By who looks after the server, or since it took too long. */
+static bool is_canceled(const server_failure *failure) {
+  return has_code(failure, "57014");
 }
 
 static bool is_expired(const server_failure *failure) {
@@ -65,7 +71,7 @@ static void record_failure(postgres_backend *self, const server_failure *failure
 
 static void begin_flight(postgres_backend *self, flight_kind kind) {
   self->flight = kind;
-  self->flight_since = clock_steady_ms();
+  self->flight_since = self->heard_at = clock_steady_ms();
   self->flight_failure = (server_failure){.code = ""};
 }
 
@@ -78,8 +84,9 @@ static void end_batch(postgres_backend *self, event_batch_result result) {
     postgres_abandon_writes(self);
     postgres_forget_leases(self);
   } else {
+    /* what leases and puts nothing shows nothing of a disk */
+    self->failure = self->write.is_sent ? EVENT_FAILURE_NONE : self->failure;
     postgres_forget_writes(self);
-    self->failure = EVENT_FAILURE_NONE;
   }
   self->done(self->done_context, batch, result);
 }
@@ -144,17 +151,24 @@ static void start_upkeep(postgres_backend *self) {
 
 /* ---- Their ends ---- */
 
-static void start_again(postgres_backend *self) {
-  (void)snprintf(self->reason, sizeof self->reason, "its leases have expired");
+static void start_again(postgres_backend *self, const char *reason) {
+  (void)snprintf(self->reason, sizeof self->reason, "%s", reason);
   link_close(&self->link);
   self->flight = FLIGHT_NONE;
-  self->connect_at = 0;
-  postgres_connect(self);
+  postgres_reconnect(self);
+}
+
+/* Others run its events by now: it goes on as another process. */
+static void start_as_another(postgres_backend *self) {
+  postgres_log(self, true,
+               "the leases of this process have expired: other processes run its "
+               "events");
+  start_again(self, "its leases have expired");
 }
 
 static void reject_writes(postgres_backend *self) {
   const server_failure failure = self->write.failure;
-  if (is_transient(&failure)) {
+  if (is_transient(&failure) || is_canceled(&failure)) {
     record_failure(self, &failure);
     end_batch(self, EVENT_BATCH_LOCKED);
     return;
@@ -166,12 +180,9 @@ static void reject_writes(postgres_backend *self) {
 static void end_batch_flight(postgres_backend *self) {
   const server_failure leasing = self->lease.failure;
   if (is_expired(&self->write.failure) || (is_expired(&leasing) && !self->write.is_sent)) {
-    postgres_log(self, true,
-                 "the leases of this process have expired: other processes run its "
-                 "events");
     postgres_abandon_writes(self);
     postgres_forget_leases(self);
-    start_again(self); /* and then this batch */
+    start_as_another(self); /* and then this batch */
     return;
   }
   if (self->write.is_sent && !self->write.is_committed) {
@@ -179,7 +190,8 @@ static void end_batch_flight(postgres_backend *self) {
     return;
   }
   postgres_end_writes(self);
-  bool is_conflict = has_code(&leasing, "23505") || is_transient(&leasing) || is_expired(&leasing);
+  bool is_conflict = has_code(&leasing, "23505") || is_transient(&leasing) ||
+                     is_canceled(&leasing) || is_expired(&leasing);
   if (leasing.code[0] != '\0' && !is_conflict && !self->write.is_sent) {
     record_failure(self, &leasing);
     end_batch(self, EVENT_BATCH_FAILED);
@@ -191,14 +203,11 @@ static void end_batch_flight(postgres_backend *self) {
 
 static void end_upkeep(postgres_backend *self) {
   if (is_expired(&self->flight_failure)) {
-    postgres_log(self, true,
-                 "the leases of this process have expired: other processes run its "
-                 "events");
-    start_again(self);
+    start_as_another(self);
     return;
   }
   bool has_failed = self->flight_failure.code[0] != '\0' && !is_transient(&self->flight_failure);
-  if (has_failed && !self->is_upkeep_failing) {
+  if (has_failed && self->failure != EVENT_FAILURE_FULL && !self->is_upkeep_failing) {
     char line[500];
     (void)snprintf(line, sizeof line, "cannot look after leases and old events: %s",
                    self->flight_failure.message);
@@ -209,6 +218,10 @@ static void end_upkeep(postgres_backend *self) {
   self->is_upkeep_failing = has_failed;
 }
 
+static flight_kind kind_of_flight(const postgres_backend *self) {
+  return self->flight == FLIGHT_CLEANUP ? self->cleaned : self->flight;
+}
+
 static bool is_to_be_cleaned(const postgres_backend *self) {
   return self->write.failure.code[0] != '\0' || self->lease.failure.code[0] != '\0' ||
          self->flight_failure.code[0] != '\0';
@@ -217,8 +230,33 @@ static bool is_to_be_cleaned(const postgres_backend *self) {
 static void clean_up(postgres_backend *self) {
   self->cleaned = self->flight;
   self->flight = FLIGHT_CLEANUP;
+  self->heard_at = clock_steady_ms();
   link_send(&self->link, STATEMENT_ROLLBACK, NULL);
   link_sync(&self->link);
+}
+
+/* Of a URL with several hosts another one may be the primary by now. */
+static void leave_read_only(postgres_backend *self) {
+  if (self->is_read_only && self->flight == FLIGHT_NONE && is_up(self)) {
+    start_again(self, "it is read-only");
+  }
+  self->is_read_only = false;
+}
+
+static void on_lost(void *context, const char *reason);
+
+/* Whether the results of a committed batch are known by now; if not, another connection asks. */
+static void end_resolution(postgres_backend *self) {
+  const server_failure failure = self->write.failure;
+  if (failure.code[0] != '\0') {
+    self->flight = FLIGHT_RESOLVE;
+    link_close(&self->link);
+    on_lost(self, failure.message);
+    return;
+  }
+  postgres_end_writes(self);
+  self->batch->next_due = self->batch->now;
+  end_batch(self, EVENT_BATCH_COMMITTED);
 }
 
 static void on_idle(void *context) {
@@ -227,7 +265,7 @@ static void on_idle(void *context) {
     clean_up(self);
     return;
   }
-  flight_kind kind = self->flight == FLIGHT_CLEANUP ? self->cleaned : self->flight;
+  flight_kind kind = kind_of_flight(self);
   self->flight = FLIGHT_NONE;
   if (kind == FLIGHT_UPKEEP) {
     end_upkeep(self);
@@ -241,10 +279,9 @@ static void on_idle(void *context) {
     }
     end_batch_flight(self);
   } else if (kind == FLIGHT_RESOLVE) {
-    postgres_end_writes(self);
-    self->batch->next_due = self->batch->now;
-    end_batch(self, EVENT_BATCH_COMMITTED);
+    end_resolution(self);
   }
+  leave_read_only(self);
   if (self->flight == FLIGHT_NONE && self->batch != NULL && is_up(self)) {
     start_batch(self); /* that was submitted during the upkeep */
   }
@@ -253,6 +290,7 @@ static void on_idle(void *context) {
 
 static void on_result(void *context, statement_id id, const PGresult *result) {
   postgres_backend *self = context;
+  self->heard_at = clock_steady_ms();
   if (self->flight == FLIGHT_UPKEEP) {
     postgres_take_upkeep(self, id, result);
   } else if (self->flight == FLIGHT_RATE_SHARES) {
@@ -278,18 +316,19 @@ static void on_notice(void *context) {
 
 /* Whether nobody knows what has become of the puts and finishes that were sent. */
 static bool is_doubtful(const postgres_backend *self) {
-  bool has_failed = self->write.is_ended && !self->write.is_committed;
-  return self->flight == FLIGHT_RESOLVE ||
-         (self->flight == FLIGHT_BATCH && self->write.is_sent && !has_failed);
+  bool has_failed = self->write.is_ended && self->write.failure.code[0] != '\0';
+  flight_kind kind = kind_of_flight(self);
+  return kind == FLIGHT_RESOLVE || (kind == FLIGHT_BATCH && self->write.is_sent && !has_failed);
 }
 
 static void lose_batch(postgres_backend *self) {
-  if (self->flight == FLIGHT_BATCH && self->write.is_ended && self->write.is_committed) {
+  flight_kind kind = kind_of_flight(self);
+  if (kind == FLIGHT_BATCH && self->write.is_ended && self->write.is_committed) {
     postgres_end_writes(self);
     postgres_end_leases(self);
     end_batch(self, EVENT_BATCH_COMMITTED);
-  } else if (is_doubtful(self) || self->flight == FLIGHT_UPKEEP ||
-             self->flight == FLIGHT_RATE_SHARES) { /* or it was not sent yet */
+  } else if (is_doubtful(self) || kind == FLIGHT_UPKEEP ||
+             kind == FLIGHT_RATE_SHARES) { /* or it was not sent yet */
     int64_t now = clock_steady_ms();
     self->is_in_doubt = self->is_in_doubt || is_doubtful(self);
     self->doubt_until = self->doubt_until > 0 ? self->doubt_until : now + DOUBT_MS;
@@ -302,14 +341,13 @@ static void on_lost(void *context, const char *reason) {
   postgres_backend *self = context;
   (void)snprintf(self->reason, sizeof self->reason, "%s", reason);
   self->failure = EVENT_FAILURE_OTHER;
-  self->connect_at = 0;
   postgres_lose_rate_shares(self);
   if (self->batch != NULL) {
     lose_batch(self);
   }
   self->flight = FLIGHT_NONE;
   if (!self->is_closing) {
-    postgres_connect(self);
+    postgres_reconnect(self);
   }
 }
 
@@ -325,20 +363,29 @@ void postgres_log_weakness(postgres_backend *self) {
   }
 }
 
+static void repeat_finishes(postgres_backend *self) {
+  for (event_finish *f = self->batch->finishes; f != NULL; f = f->next) {
+    f->is_repeated = true;
+  }
+}
+
 /* Another host's number says nothing of ours: then nobody knows. */
 static void resolve_doubt(postgres_backend *self, bool is_same_host) {
   self->is_in_doubt = false;
-  self->doubt_until = 0;
   if (is_same_host && self->opened.last_batch == self->number) {
     begin_flight(self, FLIGHT_RESOLVE);
     self->write.is_ended = false;
     self->write.failure = (server_failure){.code = ""};
     postgres_resolve_puts(self, self->opened.last_ids, self->opened.last_count);
+    self->opened.last_ids = NULL;
     postgres_send_resolution(self);
-  } else if (is_same_host) {
+  } else if (is_same_host && clock_steady_ms() < self->doubt_until) {
     postgres_abandon_writes(self);
     start_batch(self);
+  } else if (is_same_host) {
+    fail_batch(self, "the connection was lost again and again");
   } else {
+    repeat_finishes(self);
     fail_batch(self, "the connection was lost during a commit");
   }
 }
@@ -352,16 +399,9 @@ void postgres_on_connected(postgres_backend *self, bool is_same_host) {
   if (self->batch != NULL && self->is_in_doubt) {
     resolve_doubt(self, is_same_host);
   } else if (self->batch != NULL) {
-    self->doubt_until = 0;
     start_batch(self);
   } else {
     start_upkeep(self);
-  }
-}
-
-static void repeat_finishes(postgres_backend *self) {
-  for (event_finish *f = self->batch->finishes; f != NULL; f = f->next) {
-    f->is_repeated = true;
   }
 }
 
@@ -382,12 +422,12 @@ void postgres_on_unconnected(postgres_backend *self) {
 void postgres_tick(uv_timer_t *handle) {
   postgres_backend *self = handle->data;
   int64_t now = clock_steady_ms();
-  if (self->batch != NULL && self->doubt_until > 0 && now >= self->doubt_until) {
+  if (!is_up(self) && self->batch != NULL && self->doubt_until > 0 && now >= self->doubt_until) {
     end_doubt(self);
   }
   if (!is_up(self)) {
     postgres_connect(self);
-  } else if (self->flight != FLIGHT_NONE && now - self->flight_since >= SILENCE_MS) {
+  } else if (self->flight != FLIGHT_NONE && now - self->heard_at >= SILENCE_MS) {
     link_close(&self->link);
     on_lost(self, "the server has not responded for 10 seconds");
   } else if (self->flight == FLIGHT_NONE && self->batch == NULL && now >= self->upkeep_at) {

@@ -44,6 +44,8 @@ typedef struct {
   int64_t *matched; /* the ids of events that were finished */
   size_t matched_count;
   int64_t notices;
+  int64_t *stored; /* by the batch whose results were lost, ascending; allocated */
+  size_t stored_count;
   event_finish **joint; /* where the surplus is joined to the batch's finishes; NULL: it is not */
 } write_state;
 
@@ -93,11 +95,11 @@ typedef struct postgres_backend {
   session opened;
   host_error open_error;
   bool is_connecting, is_closing;
-  int users;                   /* the timer, and who connects */
-  int64_t wait_ms, connect_at; /* on the monotonic clock */
+  int users;                                 /* the timer, and who connects */
+  int64_t wait_ms, connect_at, connected_at; /* on the monotonic clock */
 
   flight_kind flight, cleaned; /* what the cleanup is of */
-  int64_t flight_since;
+  int64_t flight_since, heard_at;
   server_failure flight_failure; /* of upkeep */
   event_batch *batch;            /* NULL: none was submitted */
   event_batch_done *done;
@@ -116,13 +118,14 @@ typedef struct postgres_backend {
   bool may_be_ready, has_notice, has_waiting, retries_last;
   stored_counts counts;
   int64_t upkeep_at, count_at, expire_at, marks_at, lease_after; /* on the monotonic clock */
-  int64_t expire_decisions_at; /* likewise */
+  int64_t expire_decisions_at;                                   /* likewise */
   bool was_expiry_full;
   char *promote_from; /* the account where promoting goes on; NULL: at the first one */
 
   char reason[500];
   event_failure failure; /* of the last batch, or upkeep */
   bool is_weak_logged, is_upkeep_failing;
+  bool is_read_only; /* what was connected to, since */
 } postgres_backend;
 
 bool id_set_add(id_set *set, int64_t id);
@@ -137,10 +140,11 @@ void postgres_take_write(postgres_backend *self, statement_id id, const PGresult
 void postgres_end_writes(postgres_backend *self);
 /* Adds the accounts of what was sent to be stored as a parameter. */
 void postgres_add_accounts(postgres_backend *self);
-/* Of a committed batch whose results were lost: asks which of its puts were duplicates. */
+/* Of a committed batch whose results were lost: what it has put, as the server remembers it. Takes
+ * over the ids, which are in the order of the puts, without those of duplicates. */
+void postgres_resolve_puts(postgres_backend *self, int64_t *ids, size_t count);
+/* Asks which of its puts were duplicates, if any was. */
 void postgres_send_resolution(postgres_backend *self);
-/* What the batch has put, as the server remembers it. */
-void postgres_resolve_puts(postgres_backend *self, const int64_t *ids, size_t count);
 /* It is not committed, and all is as before. */
 void postgres_abandon_writes(postgres_backend *self);
 void postgres_forget_writes(postgres_backend *self);
@@ -192,6 +196,8 @@ void postgres_lose_rate_shares(postgres_backend *self);
 
 /* Begins to connect, or to try so again in time. */
 void postgres_connect(postgres_backend *self);
+/* After a connection was lost: at once, unless it was made a moment ago. */
+void postgres_reconnect(postgres_backend *self);
 /* Lists for the server what is leased to this process. False: out of memory. */
 bool postgres_write_request(postgres_backend *self);
 /* Uses what was opened. False: the loop has no room for it. */

@@ -33,13 +33,16 @@ typedef struct {
   PGnotify *(*notifies)(PGconn *);
   int (*ntuples)(const PGresult *);
   int (*pipelineSync)(PGconn *);
-  PGresult *(*prepare)(PGconn *, const char *, const char *, int, const Oid *);
   char *(*resultErrorField)(const PGresult *, int);
   char *(*resultErrorMessage)(const PGresult *);
   ExecStatusType (*resultStatus)(const PGresult *);
+  int (*sendPrepare)(PGconn *, const char *, const char *, int, const Oid *);
+  int (*sendQuery)(PGconn *, const char *);
+  int (*sendQueryParams)(PGconn *, const char *, int, const Oid *, const char *const *, const int *,
+                         const int *, int);
   int (*sendQueryPrepared)(PGconn *, const char *, int, const char *const *, const int *,
                            const int *, int);
-  PQnoticeProcessor (*setNoticeProcessor)(PGconn *, PQnoticeProcessor, void *);
+  PQnoticeReceiver (*setNoticeReceiver)(PGconn *, PQnoticeReceiver, void *);
   int (*setnonblocking)(PGconn *, int);
   int (*socket)(const PGconn *);
   ConnStatusType (*status)(const PGconn *);

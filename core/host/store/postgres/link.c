@@ -4,6 +4,7 @@
 #include "session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void on_closed(uv_handle_t *handle) {
   free(handle);
@@ -19,17 +20,34 @@ void link_close(postgres_link *link) {
   }
   link->connection = NULL;
   link->first = link->count = 0;
-  link->has_result = link->is_lost = false;
+  link->has_result = link->is_lost = link->has_short_commit = false;
 }
 
 static void lose(postgres_link *link) {
   char reason[500];
-  session_reason(link->pq->errorMessage(link->connection), reason, sizeof reason);
+  session_reason(link->has_short_commit ? LINK_SHORT_COMMIT
+                                        : link->pq->errorMessage(link->connection),
+                 reason, sizeof reason);
   link_close(link);
   link->callbacks->on_lost(link->context, reason[0] != '\0' ? reason : "the connection was closed");
 }
 
 /* ---- Results ---- */
+
+bool link_is_warning(const libpq *pq, const PGresult *notice) {
+  const char *severity = pq->resultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  return severity != NULL && strcmp(severity, "WARNING") == 0;
+}
+
+/* A commit that was canceled in its wait for the standbys succeeds, with a warning. Whether they
+ * have it by now is known once another commit has waited for them: that of the next connection. */
+static void on_warning(void *context, const PGresult *notice) {
+  postgres_link *link = context;
+  if (link->count > 0 && link->steps[link->first] == STATEMENT_COMMIT &&
+      link_is_warning(link->pq, notice)) {
+    link->is_lost = link->has_short_commit = true;
+  }
+}
 
 static void end_step(postgres_link *link) {
   link->first = (link->first + 1) % LINK_STEPS_MAX;
@@ -144,6 +162,7 @@ bool link_open(postgres_link *link, uv_loop_t *loop, PGconn *connection) {
     return false;
   }
   link->poll->data = link;
+  (void)link->pq->setNoticeReceiver(connection, on_warning, link);
   watch(link, UV_READABLE);
   return true;
 }

@@ -9,7 +9,8 @@
 
 #include <uv.h>
 
-#define LINK_STEPS_MAX 32
+#define LINK_STEPS_MAX 64
+#define LINK_SHORT_COMMIT "a commit was canceled while it waited for the standbys"
 
 /* Called on the loop. None of them may close the link but on_idle and on_lost. */
 typedef struct {
@@ -35,10 +36,14 @@ typedef struct {
   int first, count;
   bool has_result; /* the first of them */
   bool is_lost;    /* to be reported when the loop turns */
+  /* A commit that was not waited for: it is on this server, and may not be on the standbys. */
+  bool has_short_commit;
 } postgres_link;
 
 /* Takes over a connection in pipeline mode. False: the loop has no room for it; it is closed. */
 bool link_open(postgres_link *link, uv_loop_t *loop, PGconn *connection);
+/* Whether the server warns, as it does where a commit did not wait for the standbys. */
+bool link_is_warning(const libpq *pq, const PGresult *notice);
 /* Closes it at once, if it is open. */
 void link_close(postgres_link *link);
 

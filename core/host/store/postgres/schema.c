@@ -1,14 +1,18 @@
 /* Creates the tables of the event store, in transactions that one process makes at a time. */
 #include "schema.h"
 
+#include "blocking.h"
 #include "schema_parts.h"
 #include "session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* "PALE": held in a session while the tables are being made. */
-#define LOCK "SELECT pg_advisory_xact_lock(1346456645)"
+/* "PALE": held in a transaction while the tables are being made; who starts meanwhile waits for
+ * it. */
+#define LOCK                                                                                       \
+  "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock(1346456645);"                      \
+  "SET LOCAL lock_timeout = '5s'"
 
 static const char beginning[] =
     "DO $$ BEGIN IF to_regnamespace('palenca') IS NULL THEN CREATE SCHEMA palenca;"
@@ -21,18 +25,12 @@ static const struct {
   int version;
   const char *text;
 } parts[] = {
-    {1, postgres_queue_tables},
-    {1, postgres_queue_functions},
-    {2, postgres_waiting_events},
-    {3, postgres_rate_tables},
-    {3, postgres_rate_functions},
-    {4, postgres_ledger_tables},
-    {4, postgres_ledger_functions},
-    {4, postgres_ledger_removals},
-    {4, postgres_forget_functions},
-    {5, postgres_record_tables},
-    {5, postgres_record_functions},
-    {5, postgres_reconcile_tables},
+    {1, postgres_queue_tables},        {1, postgres_queue_functions},
+    {2, postgres_waiting_events},      {3, postgres_rate_tables},
+    {3, postgres_rate_functions},      {4, postgres_ledger_tables},
+    {4, postgres_ledger_functions},    {4, postgres_ledger_removals},
+    {4, postgres_forget_functions},    {5, postgres_record_tables},
+    {5, postgres_record_functions},    {5, postgres_reconcile_tables},
     {5, postgres_reconcile_functions},
 };
 
@@ -48,6 +46,7 @@ static bool fail(const libpq *pq, PGconn *connection, host_error *error) {
   return host_error_set(error, HOST_FAILED, "cannot use the tables: %s", reason);
 }
 
+/* Takes as long as it takes: a table may have to be written anew. */
 static bool run(const libpq *pq, PGconn *connection, const char *text) {
   PGresult *result = pq->exec(connection, text);
   ExecStatusType status = pq->resultStatus(result);
@@ -64,14 +63,14 @@ static const char find_version[] =
 /* 0: there are none. */
 static bool read_version(const libpq *pq, PGconn *connection, int *version) {
   *version = 0;
-  PGresult *result = pq->exec(connection, find_version);
+  PGresult *result = blocking_run(pq, connection, find_version);
   bool ok = pq->resultStatus(result) == PGRES_TUPLES_OK;
   bool is_there = ok && pq->ntuples(result) > 0;
   pq->clear(result);
   if (!is_there) {
     return ok;
   }
-  result = pq->exec(connection, "SELECT version FROM palenca.schema_version");
+  result = blocking_run(pq, connection, "SELECT version FROM palenca.schema_version");
   ok = pq->resultStatus(result) == PGRES_TUPLES_OK && pq->ntuples(result) == 1;
   *version = ok ? (int)strtol(pq->getvalue(result, 0, 0), NULL, 10) : 0;
   pq->clear(result);

@@ -1,6 +1,8 @@
 /* Connects to PostgreSQL, and checks that it keeps what is promised. */
 #include "session.h"
 
+#include "blocking.h"
+#include "link.h"
 #include "schema.h"
 #include "statements.h"
 
@@ -27,7 +29,8 @@ void session_reason(const char *message, char *to, size_t size) {
 static bool fail(const libpq *pq, PGconn *connection, host_error *error) {
   char reason[500];
   session_reason(pq->errorMessage(connection), reason, sizeof reason);
-  return host_error_set(error, HOST_FAILED, "%s", reason);
+  return host_error_set(error, HOST_FAILED, "%s",
+                        reason[0] != '\0' ? reason : "the server does not respond");
 }
 
 /* What libpq says of a URL that it cannot read may have all of it in it, with the password. */
@@ -39,17 +42,28 @@ static bool can_be_read(const libpq *pq, const char *url, host_error *error) {
                         "it is not a URL such as postgresql://user@host/database?sslmode=require");
 }
 
-static void ignore_notice(void *context, const char *message) {
+static void ignore_notice(void *context, const PGresult *notice) {
   (void)context;
-  (void)message;
+  (void)notice;
+}
+
+static bool run(const libpq *pq, PGconn *connection, const char *text) {
+  PGresult *result = blocking_run(pq, connection, text);
+  bool ok = pq->resultStatus(result) == PGRES_COMMAND_OK;
+  pq->clear(result);
+  return ok;
 }
 
 /* What stands before `dbname` holds unless the URL says otherwise. */
-PGconn *session_connect(const libpq *pq, const char *url, host_error *error) {
+static PGconn *connect_for(const libpq *pq, const char *url, const char *attributes,
+                           host_error *error) {
   static const char *const names[] = {"connect_timeout",           "tcp_user_timeout",
+                                      "keepalives_idle",           "keepalives_interval",
+                                      "keepalives_count",          "target_session_attrs",
                                       "fallback_application_name", "dbname",
                                       "client_encoding",           NULL};
-  const char *const settings[] = {"5", "10000", "palenca", url, "UTF8", NULL};
+  const char *const settings[] = {"5",        "10000",   "5", "2",    "3",
+                                  attributes, "palenca", url, "UTF8", NULL};
   if (!can_be_read(pq, url, error)) {
     return NULL;
   }
@@ -59,8 +73,17 @@ PGconn *session_connect(const libpq *pq, const char *url, host_error *error) {
     pq->finish(connection);
     return NULL;
   }
-  (void)pq->setNoticeProcessor(connection, ignore_notice, NULL);
+  (void)pq->setNoticeReceiver(connection, ignore_notice, NULL);
+  if (!run(pq, connection, "SET lock_timeout = '5s'")) { /* whoever has locked what */
+    (void)fail(pq, connection, error);
+    pq->finish(connection);
+    return NULL;
+  }
   return connection;
+}
+
+PGconn *session_connect(const libpq *pq, const char *url, host_error *error) {
+  return connect_for(pq, url, "any", error);
 }
 
 /* ---- What it must keep ---- */
@@ -116,7 +139,7 @@ static bool check_row(const libpq *pq, const PGresult *row, bool *is_weak, host_
 }
 
 static bool check_settings(const libpq *pq, PGconn *connection, bool *is_weak, host_error *error) {
-  PGresult *row = pq->exec(connection, settings_text);
+  PGresult *row = blocking_run(pq, connection, settings_text);
   bool ok = pq->resultStatus(row) == PGRES_TUPLES_OK && pq->ntuples(row) == 1
                 ? check_row(pq, row, is_weak, error)
                 : fail(pq, connection, error);
@@ -136,21 +159,6 @@ static const char setup_text[] =
     "SET idle_in_transaction_session_timeout = '10s'; SET search_path = '';"
     "SET default_transaction_isolation = 'read committed';"
     "LISTEN palenca";
-
-static bool run(const libpq *pq, PGconn *connection, const char *text) {
-  PGresult *result = pq->exec(connection, text);
-  bool ok = pq->resultStatus(result) == PGRES_COMMAND_OK;
-  pq->clear(result);
-  return ok;
-}
-
-static PGresult *run_with(const libpq *pq, PGconn *connection, const char *text,
-                          const values *parameters) {
-  const char *data[VALUES_MAX];
-  int sizes[VALUES_MAX], formats[VALUES_MAX];
-  values_point(parameters, data, sizes, formats);
-  return pq->execParams(connection, text, parameters->count, NULL, data, sizes, formats, 1);
-}
 
 static bool end(const libpq *pq, PGresult *result) {
   ExecStatusType status = pq->resultStatus(result);
@@ -185,11 +193,10 @@ static bool open_host(const session_request *request, session *opened) {
   values_add_integer(&parameters, request->host);
   values_add_text(&parameters, name);
   values_add_integer(&parameters, request->lease_ms);
-  PGresult *row = parameters.has_failed ? NULL
-                                        : run_with(pq, opened->connection,
-                                                   "SELECT host, host_epoch, last_batch, last_ids"
-                                                   " FROM palenca.open_host($1, $2, $3)",
-                                                   &parameters);
+  PGresult *row = blocking_run_with(pq, opened->connection,
+                                    "SELECT host, host_epoch, last_batch, last_ids"
+                                    " FROM palenca.open_host($1, $2, $3)",
+                                    &parameters);
   values_free(&parameters);
   bool ok = pq->resultStatus(row) == PGRES_TUPLES_OK && pq->ntuples(row) == 1;
   if (ok) {
@@ -205,19 +212,51 @@ static bool open_host(const session_request *request, session *opened) {
 /* What the server has leased to this process, which has never heard of it. */
 static bool release_unknown(const session_request *request, const session *opened) {
   const libpq *pq = request->pq;
-  return end(pq, run_with(pq, opened->connection,
-                          "WITH t AS (UPDATE palenca.timers SET owner = NULL, due_at = now()"
-                          " WHERE owner = $1::bigint AND name <> ALL ($3::text[]))"
-                          " UPDATE palenca.events SET state = 0, owner = NULL,"
-                          " attempts = attempts - 1 WHERE state = 1 AND owner = $1::bigint"
-                          " AND id <> ALL ($2::bigint[])",
-                          &request->held));
+  return end(pq,
+             blocking_run_with(pq, opened->connection,
+                               "WITH t AS (UPDATE palenca.timers SET owner = NULL, due_at = now()"
+                               " WHERE owner = $1::bigint AND name <> ALL ($3::text[]))"
+                               " UPDATE palenca.events SET state = 0, owner = NULL,"
+                               " attempts = attempts - 1 WHERE state = 1 AND owner = $1::bigint"
+                               " AND id <> ALL ($2::bigint[])",
+                               &request->held));
+}
+
+typedef struct {
+  const libpq *pq;
+  bool is_warned;
+} commit_notices;
+
+static void note_warning(void *context, const PGresult *notice) {
+  commit_notices *notices = context;
+  notices->is_warned = notices->is_warned || link_is_warning(notices->pq, notice);
+}
+
+/* Until this commit and all before it are where synchronous_commit wants them: what the earlier
+ * connection has left in doubt counts from then on. */
+static bool commit(const libpq *pq, PGconn *connection, host_error *error) {
+  commit_notices notices = {.pq = pq};
+  (void)pq->setNoticeReceiver(connection, note_warning, &notices);
+  bool ok = run(pq, connection, "COMMIT");
+  (void)pq->setNoticeReceiver(connection, ignore_notice, NULL);
+  if (ok && notices.is_warned) {
+    return host_error_set(error, HOST_FAILED, LINK_SHORT_COMMIT);
+  }
+  return ok || fail(pq, connection, error);
+}
+
+static bool enter(const session_request *request, session *opened, host_error *error) {
+  const libpq *pq = request->pq;
+  bool ok =
+      run(pq, opened->connection, "BEGIN") && open_host(request, opened) &&
+      (request->host == 0 || opened->host != request->host || release_unknown(request, opened));
+  return ok ? commit(pq, opened->connection, error) : fail(pq, opened->connection, error);
 }
 
 static bool count_unfinished(const libpq *pq, session *opened) {
-  PGresult *row =
-      pq->exec(opened->connection, "SELECT (SELECT count(*) FROM palenca.events WHERE state = 0)"
-                                   " + (SELECT count(*) FROM palenca.events WHERE state IN (1, 2))");
+  PGresult *row = blocking_run(pq, opened->connection,
+                               "SELECT (SELECT count(*) FROM palenca.events WHERE state = 0)"
+                               " + (SELECT count(*) FROM palenca.events WHERE state IN (1, 2))");
   bool ok = pq->resultStatus(row) == PGRES_TUPLES_OK;
   opened->unfinished = ok ? strtoll(pq->getvalue(row, 0, 0), NULL, 10) : 0;
   pq->clear(row);
@@ -242,9 +281,13 @@ static bool begin(const session_request *request, session *opened, host_error *e
                                                                              error)) {
     return false;
   }
+  if (!run(pq, connection, setup_text)) {
+    return fail(pq, connection, error);
+  }
+  if (!enter(request, opened, error)) {
+    return false;
+  }
   bool ok =
-      run(pq, connection, setup_text) && open_host(request, opened) &&
-      (request->host == 0 || opened->host != request->host || release_unknown(request, opened)) &&
       (!request->is_first || (store_window(request, opened) && count_unfinished(pq, opened))) &&
       statements_prepare(pq, connection) && pq->setnonblocking(connection, 1) == 0 &&
       pq->enterPipelineMode(connection) == 1;
@@ -252,7 +295,7 @@ static bool begin(const session_request *request, session *opened, host_error *e
 }
 
 bool session_open(const session_request *request, session *opened, host_error *error) {
-  *opened = (session){.connection = session_connect(request->pq, request->url, error)};
+  *opened = (session){.connection = connect_for(request->pq, request->url, "read-write", error)};
   if (opened->connection == NULL) {
     return false;
   }

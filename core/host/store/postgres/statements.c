@@ -1,6 +1,8 @@
 /* The statements of the event store at PostgreSQL. Times are the server's. */
 #include "statements.h"
 
+#include "blocking.h"
+
 #include <stddef.h>
 
 /* Of the bodies that were received within the window, a row each: who inserts the same one at the
@@ -35,8 +37,8 @@
 
 /* Plans are made once, while tables may be empty, and are kept: each look into a table is written
  * so that one index serves it. `LIMIT 1` keeps it from becoming a join, which could go through all
- * of an index; a comparison of rows fits the index of accounts alone; `state + 0` none of those that
- * hold the events of one state, all of which could be gone through for each row. */
+ * of an index; a comparison of rows fits the index of accounts alone; `state + 0` none of those
+ * that hold the events of one state, all of which could be gone through for each row. */
 #define IS_ANY_BUSY(account)                                                                       \
   "(SELECT true FROM palenca.events AS b WHERE b.account_id = " account                            \
   " AND b.state IN (1, 2) LIMIT 1) IS NOT NULL"
@@ -47,18 +49,20 @@
 /* An event of the input is behind another one if its account has an unfinished one, be it in the
  * same input. */
 #define STORED_OF_INPUT                                                                            \
-  ", stored AS MATERIALIZED (SELECT i.*, i.account_id IS NOT NULL AND ("                           \
-  IS_ANY_WAITING("i.account_id") " OR " IS_ANY_BUSY("i.account_id")                                \
-  " OR row_number() OVER (PARTITION BY i.account_id ORDER BY i.id) > 1) AS is_behind"              \
-  " FROM input AS i"
+  ", stored AS MATERIALIZED (SELECT i.*, i.account_id IS NOT NULL AND (" IS_ANY_WAITING(           \
+      "i.account_id") " OR " IS_ANY_BUSY("i.account_id") " OR row_number() OVER (PARTITION BY "    \
+                                                         "i.account_id ORDER BY i.id) > 1) AS "    \
+                                                         "is_behind"                               \
+                                                         " FROM input AS i"
 
 /* An account is free for an event if none of its events is running or waits for a retry, and none
  * that has come before waits. */
 #define ACCOUNT_IS_FREE                                                                            \
-  " AND NOT (" IS_ANY_BUSY("e.account_id") ")"                                                     \
-  " AND (SELECT true FROM palenca.events AS w WHERE w.state = 0"                                   \
-  " AND (w.account_id, w.id) >= (e.account_id, 0)"                                                 \
-  " AND (w.account_id, w.id) < (e.account_id, e.id) LIMIT 1) IS NULL"
+  " AND NOT (" IS_ANY_BUSY(                                                                        \
+      "e.account_id") ")"                                                                          \
+                      " AND (SELECT true FROM palenca.events AS w WHERE w.state = 0"               \
+                      " AND (w.account_id, w.id) >= (e.account_id, 0)"                             \
+                      " AND (w.account_id, w.id) < (e.account_id, e.id) LIMIT 1) IS NULL"
 
 /* The first events of accounts that were behind another one, which has ended: of the accounts that
  * were put or finished by the transaction before this one. */
@@ -69,8 +73,9 @@
   " WHERE e.id = ANY (ARRAY(SELECT h.id FROM accounts AS a CROSS JOIN LATERAL"                     \
   " (SELECT w.id, w.account_id, w.is_behind FROM palenca.events AS w WHERE w.state = 0"            \
   " AND (w.account_id, w.id) >= (a.account_id, 0) ORDER BY w.account_id, w.id LIMIT 1) AS h"       \
-  " WHERE h.account_id = a.account_id AND h.is_behind AND NOT (" IS_ANY_BUSY("a.account_id") ")))" \
-  " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"
+  " WHERE h.account_id = a.account_id AND h.is_behind AND NOT (" IS_ANY_BUSY(                      \
+      "a.account_id") ")))"                                                                        \
+                      " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"
 
 #define COUNT_MAX "50000"
 #define NAMED "20" /* events, by an alert */
@@ -88,8 +93,8 @@ static const struct {
                        " ON CONFLICT (hash) DO UPDATE SET event = excluded.event,"
                        " received_at = excluded.received_at WHERE r.received_at"
                        " <= excluded.received_at - $9::bigint * interval '1 millisecond'"
-                       " RETURNING event)"
-                       STORED_OF_INPUT " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
+                       " RETURNING event)" STORED_OF_INPUT
+                       " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
     [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT PUT_LATE STORED_OF_INPUT
                            " WHERE $9::bigint = 0 AND " IS_NOT_LATE ")" PUT_ROWS},
     /* In a statement of its own, which sees what others have committed since. */
@@ -177,8 +182,7 @@ static const struct {
      * an event counts under the first that it matches. What was behind another event and is not
      * leased now can be from now on. */
     [STATEMENT_LEASE] =
-        {"lease",
-         FIRST_BEHIND
+        {"lease", FIRST_BEHIND
          ", due AS MATERIALIZED (SELECT id FROM palenca.events"
          " WHERE state = 2 AND due_at <= now() AND NOT action LIKE ANY ($5::text[])"
          " ORDER BY due_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
@@ -244,24 +248,25 @@ static const struct {
     [STATEMENT_PROMOTE] = {"promote", "SELECT palenca.promote_waiting($1, $2)"},
     /* Up to a number exactly, beyond that as the last ANALYZE has seen it: it must not take long.
      */
-    [STATEMENT_COUNT] = {"count",
-                         "SELECT c.unfinished, c.retries, c.dead, coalesce(c.oldest, 0),"
-                         " CASE WHEN c.unfinished < " COUNT_MAX " THEN 0 ELSE"
-                         " (SELECT reltuples::bigint FROM pg_class"
-                         " WHERE oid = 'palenca.events_order'::regclass) END FROM (SELECT"
-                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 0"
-                         " LIMIT " COUNT_MAX ") AS a)"
-                         " + (SELECT count(*) FROM (SELECT FROM palenca.events"
-                         " WHERE state IN (1, 2) LIMIT " COUNT_MAX ") AS a) AS unfinished,"
-                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 2"
-                         " LIMIT " COUNT_MAX ") AS a) AS retries,"
-                         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 4"
-                         " LIMIT " COUNT_MAX ") AS a) AS dead,"
-                         " least((SELECT received_at FROM palenca.events WHERE state = 0"
-                         " AND NOT is_behind ORDER BY id LIMIT 1), (SELECT min(received_at) FROM palenca.events"
-                         " WHERE state = 1), (SELECT min(received_at) FROM (SELECT received_at"
-                         " FROM palenca.events WHERE state = 2 ORDER BY due_at LIMIT 200) AS a))"
-                         " AS oldest) AS c"},
+    [STATEMENT_COUNT] =
+        {"count",
+         "SELECT c.unfinished, c.retries, c.dead, coalesce(c.oldest, 0),"
+         " CASE WHEN c.unfinished < " COUNT_MAX " THEN 0 ELSE"
+         " (SELECT reltuples::bigint FROM pg_class"
+         " WHERE oid = 'palenca.events_order'::regclass) END FROM (SELECT"
+         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 0"
+         " LIMIT " COUNT_MAX ") AS a)"
+         " + (SELECT count(*) FROM (SELECT FROM palenca.events"
+         " WHERE state IN (1, 2) LIMIT " COUNT_MAX ") AS a) AS unfinished,"
+         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 2"
+         " LIMIT " COUNT_MAX ") AS a) AS retries,"
+         " (SELECT count(*) FROM (SELECT FROM palenca.events WHERE state = 4"
+         " LIMIT " COUNT_MAX ") AS a) AS dead,"
+         " least((SELECT received_at FROM palenca.events WHERE state = 0"
+         " AND NOT is_behind ORDER BY id LIMIT 1), (SELECT min(received_at) FROM palenca.events"
+         " WHERE state = 1), (SELECT min(received_at) FROM (SELECT received_at"
+         " FROM palenca.events WHERE state = 2 ORDER BY due_at LIMIT 200) AS a))"
+         " AS oldest) AS c"},
     [STATEMENT_EXPIRE] =
         {"expire",
          "WITH old AS MATERIALIZED (SELECT id, action, received_at"
@@ -289,6 +294,14 @@ static const struct {
                               "SELECT granted, still_free, wait_ms, block_ms"
                               " FROM palenca.take_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
                               " $11, $12)"},
+    /* What a put needs: the locks, and pages that are not there yet. */
+    [STATEMENT_PROBE] = {"probe",
+                         "WITH e AS (INSERT INTO palenca.events (id, action, state, attempts,"
+                         " replays, received_at) VALUES (-$1::bigint, 'palenca.probe', 3, 0, 0, 0))"
+                         ", r AS (INSERT INTO palenca.receipts (hash, event, received_at)"
+                         " VALUES (sha256(int8send($1::bigint)), -$1::bigint, now()))"
+                         " INSERT INTO palenca.bodies (id, body) SELECT -$1::bigint,"
+                         " string_agg(sha256(int8send(n)), '') FROM generate_series(1, 500) AS n"},
     [STATEMENT_LEAVE] = {"leave", "UPDATE palenca.hosts SET is_dead = true WHERE id = $1::bigint"},
 };
 
@@ -299,7 +312,7 @@ const char *statement_name(statement_id id) {
 bool statements_prepare(const libpq *pq, PGconn *connection) {
   bool ok = true;
   for (int i = 0; i < STATEMENTS && ok; i++) {
-    PGresult *result = pq->prepare(connection, statements[i].name, statements[i].text, 0, NULL);
+    PGresult *result = blocking_prepare(pq, connection, statements[i].name, statements[i].text);
     ok = pq->resultStatus(result) == PGRES_COMMAND_OK;
     pq->clear(result);
   }

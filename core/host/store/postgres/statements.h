@@ -40,6 +40,7 @@ typedef enum {
   STATEMENT_ALERT,
   STATEMENT_EXPIRE_DECISIONS,
   STATEMENT_TAKE_TURNS,
+  STATEMENT_PROBE, /* to be rolled back */
   STATEMENT_LEAVE, /* at the end */
   STATEMENTS,
   STATEMENT_SYNC = STATEMENTS, /* none: the end of a transaction on the wire */

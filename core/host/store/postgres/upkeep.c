@@ -66,6 +66,18 @@ static void send_decision_expiry(postgres_backend *self, int64_t now) {
   link_send(&self->link, STATEMENT_EXPIRE_DECISIONS, &self->values);
 }
 
+/* After a failure: writes what a put does, and takes it back. */
+static void send_probe(postgres_backend *self) {
+  if (self->failure == EVENT_FAILURE_NONE) {
+    return;
+  }
+  link_send(&self->link, STATEMENT_BEGIN, NULL);
+  values_add_integer(&self->values, self->host);
+  link_send(&self->link, STATEMENT_PROBE, &self->values);
+  link_send(&self->link, STATEMENT_ROLLBACK, NULL);
+  link_sync(&self->link);
+}
+
 /* In transactions of their own: what fails in a later one must not let leases expire, or keep those
  * of others that have. */
 void postgres_send_upkeep(postgres_backend *self) {
@@ -99,6 +111,7 @@ void postgres_send_upkeep(postgres_backend *self) {
   if (self->options.alert_window > 0) {
     send_alert(self);
   }
+  send_probe(self);
 }
 
 static void take_counts(postgres_backend *self, const PGresult *row) {

@@ -17,6 +17,7 @@ void postgres_forget_writes(postgres_backend *self) {
   free(self->write.entries);
   free(self->write.sent);
   free(self->write.matched);
+  free(self->write.stored);
   self->write = (write_state){.is_sent = false};
 }
 
@@ -198,6 +199,14 @@ bool postgres_send_writes(postgres_backend *self) {
 
 /* ---- Its result ---- */
 
+static bool was_stored(const write_state *write, int64_t id) {
+  size_t i = 0;
+  while (i < write->stored_count && write->stored[i] != id) {
+    i++;
+  }
+  return i < write->stored_count;
+}
+
 /* Rows of a place among those that were sent, from 1, and an id; of those that may be new, also
  * whether they are not. */
 static void take_ids(postgres_backend *self, const PGresult *rows, bool are_new) {
@@ -209,8 +218,9 @@ static void take_ids(postgres_backend *self, const PGresult *rows, bool are_new)
     }
     event_receipt *receipt = &self->write.sent[place - 1]->put->receipt;
     if (receipt->id == 0) {
-      bool is_new = are_new && values_integer(pq, rows, i, 2) == 0;
-      *receipt = (event_receipt){.id = values_integer(pq, rows, i, 1), .is_duplicate = !is_new};
+      int64_t id = values_integer(pq, rows, i, 1);
+      bool is_new = are_new ? values_integer(pq, rows, i, 2) == 0 : was_stored(&self->write, id);
+      *receipt = (event_receipt){.id = id, .is_duplicate = !is_new};
     }
   }
 }
@@ -239,7 +249,7 @@ void postgres_take_write(postgres_backend *self, statement_id id, const PGresult
     self->write.notices = strtoll(self->pq->cmdTuples((PGresult *)(uintptr_t)result), NULL, 10);
     break;
   case STATEMENT_COMMIT:
-    self->write.is_committed = true;
+    self->write.is_committed = !self->link.has_short_commit;
     break;
   default:
     break;
@@ -275,11 +285,13 @@ void postgres_abandon_writes(postgres_backend *self) {
 
 /* ---- Of a connection that was lost ---- */
 
-void postgres_resolve_puts(postgres_backend *self, const int64_t *ids, size_t count) {
+void postgres_resolve_puts(postgres_backend *self, int64_t *ids, size_t count) {
   write_state *write = &self->write;
-  bool has_window = self->options.dedup_window > 0;
   self->batch->added = 0;
-  for (size_t i = 0; !has_window && i < write->sent_count && i < count; i++) {
+  free(write->stored);
+  write->stored = ids;
+  write->stored_count = count;
+  for (size_t i = 0; count == write->sent_count && i < count; i++) {
     write->sent[i]->put->receipt = (event_receipt){.id = ids[i]};
   }
   write->matched_count = 0;
@@ -291,7 +303,7 @@ void postgres_resolve_puts(postgres_backend *self, const int64_t *ids, size_t co
 }
 
 void postgres_send_resolution(postgres_backend *self) {
-  if (self->write.sent_count > 0 && self->options.dedup_window > 0) {
+  if (self->write.stored_count < self->write.sent_count) {
     send_find(self);
   }
   link_sync(&self->link);
