@@ -80,14 +80,15 @@ end
 
 --- Makes one and starts it.
 -- @tparam ?table options `directory`: an empty one of the caller's, who removes it, for a cluster
--- whose figures are to be those of its disk; `settings`: name → value; `env`: further
--- variables of the server's environment
+-- whose figures are to be those of its disk; `settings`: name → value; `env`: further variables of
+-- the server's environment; `base`, a cluster: it is a standby of that one, named "standby"
 -- @treturn Cluster
 function postgres.new(options)
-  local directory, remove = new_directory(options and options.directory)
+  options = options or {}
+  local base = options.base
+  local directory, remove = new_directory(options.directory)
   local self = setmetatable({ directory = directory, remove = remove, databases = 0,
-    env = options and options.env,
-    settings = options and options.settings or TESTS }, Cluster)
+    env = options.env, settings = options.settings or TESTS }, Cluster)
   if uv.getuid() == 0 then
     local found = io.popen("id -u nobody; id -g nobody")
     assert(uv.fs_chown(directory, found:read("n"), found:read("n")))
@@ -95,10 +96,16 @@ function postgres.new(options)
   end
   -- to the connections of a test that runs as somebody else
   assert(uv.fs_chmod(directory, 493))
-  run("initdb", { "-D", directory .. "/data", "-U", "palenca", "-A", "trust", "-E", "UTF8",
-    "--locale=C", "--no-sync" })
-  self:start()
-  self:query(self:url("template1"), WORDS)
+  if base then
+    run("pg_basebackup", { "-D", directory .. "/data", "-R", "-c", "fast", "--no-sync", "-d",
+      base:url("postgres") .. "&application_name=standby" })
+    self:start()
+  else
+    run("initdb", { "-D", directory .. "/data", "-U", "palenca", "-A", "trust", "-E", "UTF8",
+      "--locale=C", "--no-sync" })
+    self:start()
+    self:query(self:url("template1"), WORDS)
+  end
   return self
 end
 

@@ -24,8 +24,8 @@ end
 -- @tparam ?string user_id
 -- @tparam {string,...} accounts ids of accounts that are the person's, whomever their events name
 -- @treturn PersonData with `events` and `decisions`, lists of ids and numbers that are found and
--- were not taken; `shared`, the accounts that are others' as well; `is_server`, whether the database
--- is at one
+-- were not taken; `shared`, the accounts that are others' as well; `is_server`, whether the
+-- database is at one
 function person_data.new(db, user_id, accounts)
   local self = setmetatable({
     db = db,
