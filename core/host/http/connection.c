@@ -272,7 +272,7 @@ static void take(http_connection *c, const char *data, size_t size) {
 
 /* The peer sends no more, but may still read. */
 static void end_input(http_connection *c) {
-  c->is_ended = c->closes = true;
+  c->is_ended = c->closes = c->exchange.is_abandoned = true;
   if (c->state == HTTP_STATE_READING || c->state == HTTP_STATE_LINGERING) {
     http_connection_close(c);
   }
@@ -436,6 +436,7 @@ void http_connection_close(http_connection *c) {
     return;
   }
   c->state = HTTP_STATE_CLOSED;
+  exchange->is_abandoned = true;
   http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_NOTHING, 0);
   if (!exchange->is_deferred) { /* its request takes memory until it is responded to */
     http_connections_remove(&server->connections, &c->entry);

@@ -99,6 +99,10 @@ void http_exchange_defer(http_exchange *exchange) {
   server->made_progress = true;
 }
 
+bool http_exchange_is_abandoned(const http_exchange *exchange) {
+  return exchange->is_abandoned;
+}
+
 /* A response is sent on the loop's thread: its structures are that one's alone. */
 static void return_to_loop(http_exchange *exchange) {
   http_server *server = http_connection_of(exchange)->server;

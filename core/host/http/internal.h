@@ -96,6 +96,7 @@ struct http_exchange {
   bool has_size;       /* it was said how many bytes there are: `left` */
   bool streams_body;   /* the request's is passed to on_body */
   bool waits_writable; /* on_writable is due when there is room */
+  _Atomic bool is_abandoned;
   uint64_t left;
   int file; /* to be sent after the response; -1 */
   int64_t file_offset;

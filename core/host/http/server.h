@@ -136,6 +136,9 @@ void http_exchange_stream_body(http_exchange *exchange);
 
 /* In on_request: it is responded to later, from any thread. */
 void http_exchange_defer(http_exchange *exchange);
+/* From any thread, of one that is deferred: whether its client sends no more, as one that has left
+ * does. It may still read. */
+bool http_exchange_is_abandoned(const http_exchange *exchange);
 
 /* ---- the response: exactly one, by any of these ------------------------------------------- */
 

@@ -129,9 +129,24 @@ static int call_handler(lua_State *L) {
   return 0;
 }
 
+static const char current_key;
+
+static void set_current(lua_State *L, http_exchange *exchange) {
+  lua_pushlightuserdata(L, exchange);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &current_key);
+}
+
+const http_exchange *lua_current_exchange(lua_State *L) {
+  (void)lua_rawgetp(L, LUA_REGISTRYINDEX, &current_key);
+  const http_exchange *exchange = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return exchange;
+}
+
 /* The server is at index 1, the handler at 2. */
 static void handle_one(lua_State *L, lua_server *s, http_exchange *exchange) {
   arrival arrived = {s, exchange};
+  set_current(L, exchange);
   lua_pushcfunction(L, call_handler);
   lua_pushlightuserdata(L, &arrived);
   lua_pushvalue(L, 2);
@@ -144,6 +159,7 @@ static void handle_one(lua_State *L, lua_server *s, http_exchange *exchange) {
     log_message("request", "warning", text);
     http_exchange_reject(exchange, 500, "internal error");
   }
+  set_current(L, NULL);
   lua_settop(L, 2);
 }
 

@@ -10,4 +10,7 @@
  * lua_open_http_server has been called. */
 void lua_push_http_queue(lua_State *L, http_queue *queue, void (*leave)(http_queue *queue));
 
+/* The request that a function of Lua is responding to; NULL: none. */
+const http_exchange *lua_current_exchange(lua_State *L);
+
 #endif

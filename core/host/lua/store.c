@@ -1,5 +1,6 @@
 /* host.store and host.events: the event store that is served from, and what people do to the events
  * in a file. */
+#include "admin_asker.h"
 #include "module.h"
 #include "visitor.h"
 
@@ -8,7 +9,6 @@
 #include "store/event_admin.h"
 #include "store/event_store.h"
 #include "store/postgres/url.h"
-#include "worker/lua_thread.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -310,16 +310,6 @@ static int purge(lua_State *L) {
   return push_purged(L, ok, &report, &error);
 }
 
-/* Of the thread that runs the Lua code, if it is one of the host's. */
-static bool is_stop_wanted(void *thread) {
-  return lua_thread_requested(thread) != LUA_THREAD_RUN;
-}
-
-static event_admin_stop stop_of(lua_State *L) {
-  lua_thread *thread = lua_thread_of(L);
-  return (event_admin_stop){.is_wanted = thread != NULL ? is_stop_wanted : NULL, .context = thread};
-}
-
 /* host.events.replay_matching(path, filter) → {replayed=, left_out=} | nil, message, the same. The
  * filter is that of list, without its limit, order and ids. */
 static int replay_matching(lua_State *L) {
@@ -327,7 +317,9 @@ static int replay_matching(lua_State *L) {
   int64_t replayed, left_out;
   const char *path = luaL_checkstring(L, 1);
   event_filter filter = read_filter(L, 2);
-  bool ok = event_store_replay_matching(path, &filter, stop_of(L), &replayed, &left_out, &error);
+  admin_asker asker = admin_asker_of(L);
+  event_admin_stop stop = {admin_asker_ends, &asker};
+  bool ok = event_store_replay_matching(path, &filter, stop, &replayed, &left_out, &error);
   if (!ok) {
     (void)push_error(L, &error);
   }
@@ -344,7 +336,9 @@ static int purge_matching(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   bool dry_run = lua_toboolean(L, 3);
   event_filter filter = read_filter(L, 2);
-  bool ok = event_store_purge_matching(path, &filter, dry_run, stop_of(L), &report, &error);
+  admin_asker asker = admin_asker_of(L);
+  event_admin_stop stop = {dry_run ? admin_asker_left : admin_asker_ends, &asker};
+  bool ok = event_store_purge_matching(path, &filter, dry_run, stop, &report, &error);
   return push_purged(L, ok, &report, &error);
 }
 

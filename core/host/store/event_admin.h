@@ -109,12 +109,14 @@ typedef struct {
   int64_t file_size; /* after it */
 } event_purge_report;
 
-/* Asked between the steps of what this process does itself: if it is true, that fails before its
- * end. NULL: it goes on. */
+/* Asked between the steps of what this process does itself: the reason with which that fails before
+ * its end, or NULL. Without a function it goes on. */
 typedef struct {
-  bool (*is_wanted)(void *context);
+  const char *(*reason)(void *context);
   void *context;
 } event_admin_stop;
+
+const char *event_admin_stop_reason(const event_admin_stop *stop);
 
 /* Runs all events of a filter again that are done or dead, in steps, whatever its limit, order and
  * ids are; `replayed` is their number, also on failure, and `left_out` that of those that are going

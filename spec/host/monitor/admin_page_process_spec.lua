@@ -117,4 +117,42 @@ describe("the admin page of a process", function()
     assert.is_nil(response.body:find("Juana", 1, true))
     assert.equal(0, served:stop())
   end)
+
+  -- The page's API at a server in the script, which counts until there is another response.
+  it("#file ends a count whose client has left", function()
+    local served = stage:serve({ text = SCRIPT })
+    helper.post(served.url, { account_id = "a" })
+    helper.wait_state(served.db, "a", "done")
+    local counting = stage:palenca({ "run", process.write_file(served.directory .. "/count.lua", [[
+      local palenca = require "palenca"
+      local host = require "palenca.host"
+      local api = require("palenca.host.admin_api").new(...)
+      local server = host.http_server({ listen = "127.0.0.1:0", max_body = 1000 })
+      local is_over
+      print("at http://" .. server:address())
+      while not is_over do
+        palenca.sleep(0.01)
+        server:run(function(request)
+          local status, headers, body, count = nil, nil, nil, 0
+          repeat
+            status, headers, body = api:handle(request)
+            count = count + 1
+            if count == 10 then print("counted") end
+          until status ~= 200
+          print(status, body)
+          is_over = true
+          return status, headers, body
+        end)
+      end
+      server:close()]]), served.db }, { env = { PALENCA_API_KEY = "k" } })
+    local client = stage:connect(counting:wait_output("stdout", "at (%S+)\n"))
+    local body = '{"filter":{},"dry_run":true}'
+    client:send("POST /api/purge HTTP/1.1\r\nHost: localhost\r\nX-Palenca-Admin: 1\r\n"
+      .. "Content-Type: application/json\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body)
+    counting:wait_output("stdout", "(counted)\n")
+    client:close()
+    assert.equal("503", counting:wait_output("stdout", "\n(%d+)\t[^\n]*: the client has left;"))
+    assert.equal(0, counting:wait_exit())
+    assert.equal(0, served:stop())
+  end)
 end)

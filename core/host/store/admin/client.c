@@ -31,8 +31,8 @@ static void wait_ms(int milliseconds) {
   (void)nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000L}, NULL);
 }
 
-static bool is_stopped(const event_admin_stop *stop) {
-  return stop->is_wanted != NULL && stop->is_wanted(stop->context);
+const char *event_admin_stop_reason(const event_admin_stop *stop) {
+  return stop->reason != NULL ? stop->reason(stop->context) : NULL;
 }
 
 /* Returns why it has ended before all is done, or NULL. */
@@ -41,11 +41,12 @@ static const char *work(event_admin *admin, sqlite3 *db, const event_admin_stop 
   event_admin_result result;
   while ((result = event_admin_step(admin, db)) != EVENT_ADMIN_DONE) {
     int64_t now = clock_steady_ms();
+    const char *reason = event_admin_stop_reason(stop);
     busy_since = result == EVENT_ADMIN_MORE ? 0 : busy_since == 0 ? now : busy_since;
     if (busy_since != 0 && now - busy_since >= MAX_BUSY_MS) {
       return "database is locked";
-    } else if (is_stopped(stop)) {
-      return "the process ends";
+    } else if (reason != NULL) {
+      return reason;
     }
     if (result == EVENT_ADMIN_LATER) {
       wait_ms(TRY_AGAIN_MS);

@@ -72,7 +72,12 @@ static bool run_counting(server_query *query, const char *text, int64_t *first, 
 }
 
 static bool is_stopped(const event_admin_stop *stop) {
-  return stop->is_wanted != NULL && stop->is_wanted(stop->context);
+  return event_admin_stop_reason(stop) != NULL;
+}
+
+static bool fail_if_stopped(const event_admin_stop *stop, host_error *error) {
+  const char *reason = event_admin_stop_reason(stop);
+  return reason == NULL || host_error_set(error, HOST_FAILED, "%s", reason);
 }
 
 static bool replay_all(server_query *query, const event_filter *filter,
@@ -106,7 +111,7 @@ bool server_events_replay_matching(const char *url, const event_filter *filter,
     begin_waiting(&query);
   }
   server_query_close(&query);
-  return ok && (!is_stopped(&stop) || host_error_set(error, HOST_FAILED, "the process ends"));
+  return ok && fail_if_stopped(&stop, error);
 }
 
 bool server_events_replay_dead(const char *url, const event_filter *filter, int64_t *count,
@@ -206,7 +211,7 @@ static bool run_request(const char *url, const purge_request *what, event_purge_
   }
   bool ok = purge(&query, what, report) || server_query_fail(&query, url, error);
   server_query_close(&query);
-  return ok && (!is_stopped(&what->stop) || host_error_set(error, HOST_FAILED, "the process ends"));
+  return ok && fail_if_stopped(&what->stop, error);
 }
 
 bool server_events_purge(const char *url, const event_purge *what, event_purge_report *report,

@@ -9,7 +9,7 @@ enum {
   COUNT = 30000
 };
 
-static const event_admin_stop never = {.is_wanted = NULL};
+static const event_admin_stop never = {.reason = NULL};
 
 /* Events 2 to COUNT + 1 were received at 1, 2, … ms; every tenth is dead, and every hundredth has
  * an error of its own. The first one is received. */
@@ -219,8 +219,8 @@ CLOSED_STORE_TEST(test_what_is_within_the_window_is_not_deleted) {
 }
 
 /* At the second time. */
-static bool is_stop_wanted(void *context) {
-  return ++*(int *)context > 1;
+static const char *reason_to_stop(void *context) {
+  return ++*(int *)context > 1 ? "nobody waits for it" : NULL;
 }
 
 CLOSED_STORE_TEST(test_it_ends_on_request) {
@@ -228,11 +228,11 @@ CLOSED_STORE_TEST(test_it_ends_on_request) {
   const event_filter all = {.state = NULL};
   for (int i = 0; i < 2; i++) {
     int asked = 0;
-    const event_admin_stop stop = {is_stop_wanted, &asked};
+    const event_admin_stop stop = {reason_to_stop, &asked};
     event_purge_report report;
     host_error error;
     assert_false(event_store_purge_matching(f->path, &all, i == 0, stop, &report, &error));
-    assert_non_null(strstr(error.message, "the process ends"));
+    assert_non_null(strstr(error.message, "nobody waits for it"));
     assert_int_equal(asked, 2);
     assert_in_range(report.events, 1, COUNT - 1);
     assert_int_equal(query(f, "SELECT count(*) FROM events"),
