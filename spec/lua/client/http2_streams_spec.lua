@@ -41,15 +41,16 @@ describe("HTTP/2 connections", function()
 
   local ESTABLISHED, SYN_SENT = "01", "02"
 
-  -- Connections to the server that are open or being opened.
+  -- Connections to the server that are open or being opened. The system's list has some of them
+  -- twice if others come and go while it is read.
   local function connections_now()
-    local count = 0
+    local ports, count = {}, 0
     for line in io.lines("/proc/net/tcp") do
-      local to, state = line:match("^ *%d+: %x+:%x+ %x+:(%x+) (%x+)")
+      local from, to, state = line:match("^ *%d+: %x+:(%x+) %x+:(%x+) (%x+)")
       if to and tonumber(to, 16) == tonumber(port)
-        and (state == ESTABLISHED or state == SYN_SENT)
+        and (state == ESTABLISHED or state == SYN_SENT) and not ports[from]
       then
-        count = count + 1
+        ports[from], count = true, count + 1
       end
     end
     return count
