@@ -311,6 +311,7 @@ void lua_open_http_server(lua_State *L) {
     lua_setfield(L, -2, "__close");
   }
   lua_pop(L, 1);
+  set_current(L, NULL); /* from now on that needs no memory */
   lua_pushcfunction(L, server_new);
   lua_setfield(L, -2, "http_server");
 }
