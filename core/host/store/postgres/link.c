@@ -3,16 +3,42 @@
 
 #include "session.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- Watching ---- */
 
 static void on_closed(uv_handle_t *handle) {
   free(handle);
 }
 
+/* What is watched is a descriptor of its own: libpq closes the socket by itself when it fails, and
+ * the number may be another connection's before the loop turns. */
+static uv_poll_t *open_poll(uv_loop_t *loop, int socket) {
+  uv_poll_t *poll = malloc(sizeof *poll);
+  int watched = poll != NULL ? fcntl(socket, F_DUPFD_CLOEXEC, 0) : -1;
+  if (watched >= 0 && uv_poll_init(loop, poll, watched) == 0) {
+    return poll;
+  }
+  if (watched >= 0) {
+    (void)close(watched);
+  }
+  free(poll);
+  return NULL;
+}
+
+static void close_poll(uv_poll_t *poll) {
+  uv_os_fd_t watched = -1;
+  (void)uv_fileno((uv_handle_t *)poll, &watched);
+  uv_close((uv_handle_t *)poll, on_closed);
+  (void)close(watched);
+}
+
 void link_close(postgres_link *link) {
   if (link->poll != NULL) {
-    uv_close((uv_handle_t *)link->poll, on_closed);
+    close_poll(link->poll);
   }
   link->poll = NULL;
   if (link->connection != NULL) {
@@ -154,10 +180,8 @@ void link_sync(postgres_link *link) {
 
 bool link_open(postgres_link *link, uv_loop_t *loop, PGconn *connection) {
   link->connection = connection;
-  link->poll = malloc(sizeof *link->poll);
-  if (link->poll == NULL || uv_poll_init(loop, link->poll, link->pq->socket(connection)) != 0) {
-    free(link->poll);
-    link->poll = NULL;
+  link->poll = open_poll(loop, link->pq->socket(connection));
+  if (link->poll == NULL) {
     link_close(link);
     return false;
   }
