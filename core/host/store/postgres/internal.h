@@ -74,10 +74,16 @@ typedef struct {
   bool is_new; /* since it was asked for */
 } stored_counts;
 
+/* What a finish of it is of. */
 typedef struct {
-  int64_t *ids;
+  int64_t id;
+  int attempt, replay;
+} held_lease;
+
+typedef struct {
+  held_lease *list;
   size_t count, capacity;
-} id_set;
+} lease_set;
 
 typedef struct postgres_backend {
   event_backend base; /* first */
@@ -113,7 +119,7 @@ typedef struct postgres_backend {
 
   event_timers timers;
   concurrency_limits limits;
-  id_set held;           /* leased, and not finished */
+  lease_set held;        /* of events, and not finished */
   event_finish *surplus; /* leased beyond a limit: to be released with the next finishes */
   bool may_be_ready, has_notice, has_waiting, retries_last;
   stored_counts counts;
@@ -128,8 +134,9 @@ typedef struct postgres_backend {
   bool is_read_only; /* what was connected to, since */
 } postgres_backend;
 
-bool id_set_add(id_set *set, int64_t id);
-void id_set_remove(id_set *set, int64_t id);
+bool lease_set_has(const lease_set *set, const event_finish *finish);
+bool lease_set_add(lease_set *set, const event_finish *finish);
+void lease_set_remove(lease_set *set, const event_finish *finish);
 
 /* ---- write.c ---- */
 
