@@ -30,14 +30,18 @@ describe("palenca serve at a PostgreSQL that crashes", function()
     return state == "0"
   end
 
-  it("does not run an event beside its own handler when the lease was lost", function()
-    local db, server = cluster:database(), stage:server(function() end)
-    local served = stage:serve({ db = db, env = { SPEC_URL = server.url }, text = [[
+  local function serve(db, server)
+    return stage:serve({ db = db, env = { SPEC_URL = server.url }, text = [[
       local palenca, URL = require "palenca", os.getenv "SPEC_URL"
       palenca.on("*", function(event)
         palenca.http{url = ("%s/%s/%d"):format(URL, event.account_id, event.attempt)}
       end)
     ]] })
+  end
+
+  it("does not run an event beside its own handler when the lease was lost", function()
+    local db, server = cluster:database(), stage:server(function() end)
+    local served = serve(db, server)
     local crashes, account = 0
     repeat
       crashes = crashes + 1
@@ -54,6 +58,28 @@ describe("palenca serve at a PostgreSQL that crashes", function()
     assert.is_nil(server:find("/" .. account .. "/1", 2))
     server:find("/" .. account .. "/1").respond(200, "{}")
     assert.are.equal(1, helper.wait_state(db, account, "done").attempts)
+  end)
+
+  it("runs an event again after its own handler, whose lease has expired", function()
+    local db, server = cluster:database(), stage:server(function() end)
+    local served = serve(db, server)
+    helper.post(served.url, { account_id = "again" })
+    local expired = server:wait_request("/again/1")
+    cluster:query(db, "UPDATE palenca.hosts SET is_dead = true")
+    helper.ask_until(function()
+      return cluster:query(db, "SELECT state, attempts FROM palenca.events") == "1|2"
+    end, "the event to be leased again")
+    helper.post(served.url, { account_id = "beside" })
+    server:wait_request("/beside/1").respond(200, "{}")
+    helper.wait_state(db, "beside", "done")
+    assert.is_nil(server:find("/again/2"))
+    expired.respond(200, "{}")
+    local counts = server:wait_request("/again/2")
+    served:wait_output("stderr", "(what the handlers of 1 events ended with changes nothing)")
+    assert.are.equal("running", helper.events(db)[1].state)
+    counts.respond(200, "{}")
+    assert.are.equal(2, helper.wait_state(db, "again", "done").attempts)
+    assert.are.equal(0, served:stop(), served.stderr)
   end)
 
   local function pid_of_connection(db)

@@ -112,7 +112,7 @@ void postgres_release(postgres_backend *self) {
   event_timers_free(&self->timers);
   concurrency_free(&self->limits);
   free(self->opened.last_ids);
-  free(self->held.list);
+  held_leases_free(&self->held);
   free(self->promote_from);
   free(self->url);
   free(self);

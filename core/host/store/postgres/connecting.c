@@ -15,7 +15,9 @@ bool postgres_write_request(postgres_backend *self) {
   values_add_integer(&request->held, self->host);
   values_begin_array(&request->held, VALUES_INTEGER);
   for (size_t i = 0; i < self->held.count; i++) {
-    values_add_integer_element(&request->held, self->held.list[i].id);
+    if (self->held.list[i].owner == self->host) {
+      values_add_integer_element(&request->held, self->held.list[i].id);
+    }
   }
   values_begin_array(&request->held, VALUES_TEXT);
   for (const event_timer *timer = self->timers.first; timer != NULL; timer = timer->next) {

@@ -230,7 +230,7 @@ static void end_finish(postgres_backend *self, event_finish *finish) {
     }
     return;
   }
-  lease_set_remove(&self->held, finish);
+  held_leases_remove(&self->held, finish);
   concurrency_release(&self->limits, finish->limits);
   finish->is_fenced = !was_finished(&self->write, finish->id);
 }

@@ -394,7 +394,7 @@ void postgres_on_connected(postgres_backend *self, bool is_same_host) {
   self->upkeep_at = 0;
   postgres_log_weakness(self);
   if (!is_same_host) {
-    self->held.count = 0;
+    held_leases_drop_waiting(&self->held);
   }
   if (self->batch != NULL && self->is_in_doubt) {
     resolve_doubt(self, is_same_host);

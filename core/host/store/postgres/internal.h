@@ -74,16 +74,18 @@ typedef struct {
   bool is_new; /* since it was asked for */
 } stored_counts;
 
-/* What a finish of it is of. */
+/* By what the server knows a lease of an event. */
 typedef struct {
-  int64_t id;
+  int64_t id, owner;
   int attempt, replay;
 } held_lease;
 
 typedef struct {
-  held_lease *list;
+  held_lease *list; /* not finished; those of earlier owners have expired, and their handlers run */
   size_t count, capacity;
-} lease_set;
+  event_grant *waiting; /* leased, while a handler of an earlier lease of the event runs */
+  bool is_incomplete;   /* without memory for one: the next connection releases it */
+} held_leases;
 
 typedef struct postgres_backend {
   event_backend base; /* first */
@@ -119,7 +121,7 @@ typedef struct postgres_backend {
 
   event_timers timers;
   concurrency_limits limits;
-  lease_set held;        /* of events, and not finished */
+  held_leases held;      /* of events */
   event_finish *surplus; /* leased beyond a limit: to be released with the next finishes */
   bool may_be_ready, has_notice, has_waiting, retries_last;
   stored_counts counts;
@@ -134,9 +136,18 @@ typedef struct postgres_backend {
   bool is_read_only; /* what was connected to, since */
 } postgres_backend;
 
-bool lease_set_has(const lease_set *set, const event_finish *finish);
-bool lease_set_add(lease_set *set, const event_finish *finish);
-void lease_set_remove(lease_set *set, const event_finish *finish);
+/* ---- held_leases.c ---- */
+
+/* False: out of memory. */
+bool held_leases_add(held_leases *held, const event_finish *finish);
+void held_leases_remove(held_leases *held, const event_finish *finish);
+/* Takes over a grant of an event that a handler still runs for. False: none does. */
+bool held_leases_keep(held_leases *held, event_grant *grant);
+/* One of those that were kept, whose event no handler runs for any more; NULL: there is none. */
+event_grant *held_leases_take_ready(held_leases *held);
+/* Their leases have expired. */
+void held_leases_drop_waiting(held_leases *held);
+void held_leases_free(held_leases *held);
 
 /* ---- write.c ---- */
 

@@ -271,7 +271,7 @@ static bool hold(postgres_backend *self, event_grant *grant) {
     start_timer(self, -finish->id);
     return true;
   }
-  if (!lease_set_add(&self->held, finish)) {
+  if (!held_leases_add(&self->held, finish)) {
     self->link.is_lost = true; /* as without memory for the grant */
   }
   concurrency_limit_set limits = concurrency_of(&self->limits, finish->action);
@@ -290,27 +290,30 @@ static void release(postgres_backend *self, event_grant *grant) {
   free(grant);
 }
 
-/* After a crash of the server, which has lost the lease that this one repeats: the handler runs here,
- * and its end will be that of either. */
-static bool is_running(const postgres_backend *self, const event_grant *grant) {
-  return grant->finish->id > 0 && lease_set_has(&self->held, grant->finish);
+static void hand_over_one(postgres_backend *self, event_grant ***end, event_grant *grant) {
+  grant->next = NULL;
+  if (hold(self, grant)) {
+    **end = grant;
+    *end = &grant->next;
+  } else {
+    release(self, grant);
+  }
 }
 
 static void hand_over(postgres_backend *self) {
-  event_grant **end = &self->batch->grants, *next;
-  for (event_grant *grant = self->lease.grants; grant != NULL; grant = next) {
+  event_grant **end = &self->batch->grants, *grant, *next;
+  while ((grant = held_leases_take_ready(&self->held)) != NULL) {
+    hand_over_one(self, &end, grant);
+  }
+  for (grant = self->lease.grants; grant != NULL; grant = next) {
     next = grant->next;
-    grant->next = NULL;
-    if (is_running(self, grant)) {
-      event_grants_free(grant, true);
-    } else if (hold(self, grant)) {
-      *end = grant;
-      end = &grant->next;
-    } else {
-      release(self, grant);
+    if (grant->finish->id < 0 || !held_leases_keep(&self->held, grant)) {
+      hand_over_one(self, &end, grant);
     }
   }
   self->lease.grants = NULL;
+  self->link.is_lost = self->link.is_lost || self->held.is_incomplete;
+  self->held.is_incomplete = false;
 }
 
 static void plan_next(postgres_backend *self) {
