@@ -294,7 +294,7 @@ describe("the documents", function()
   -- Of other programs: a page may name theirs as well.
   local OTHERS = set_of { "--tree", "--prefix", "--deps-mode", "--lua-version", "--lua-dir",
     "--install", "--build", "--rounds", "--repeat", "--test", "--quiet", "--cflags", "--libs",
-    "--lua", "--helper", "--version", "--verbose", "--help", "--no-color",
+    "--lua", "--helper", "--seed", "--self-check", "--version", "--verbose", "--help", "--no-color",
     "--headless", "--no-pdf-header-footer", "--print-to-pdf", "--offline" }
 
   local known, help = {}, {}

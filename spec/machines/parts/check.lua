@@ -69,15 +69,21 @@ end
 
 -- What the handlers wrote: by run, and of each event when the first of its runs started. A place is
 -- a number of a line.
-local function read_runs()
-  local runs, first_starts, place = {}, {}, 0
+local function read_runs(problems)
+  local runs, first_starts, leases, place = {}, {}, {}, 0
   for line in io.lines(hosts.HANDLED) do
-    local what, account, sequence, attempt, run =
-      line:match("^(%a+) (%S+) (%S+) (%d+) %S+ %S+ (%S+)$")
+    local what, account, sequence, attempt, at, run =
+      line:match("^(%a+) (%S+) (%S+) (%d+) (%S+) %S+ (%S+)$")
     local key = account .. " " .. sequence
     place = place + 1
     if what == "starts" then
       runs[run] = { key = key, attempt = tonumber(attempt), starts = place }
+      local lease = ("attempt %d of %s at %s"):format(attempt, key, at)
+      local other = leases[lease]
+      if other and not other.ends then
+        problems:add("beside itself", "%s started twice", lease)
+      end
+      leases[lease] = runs[run]
       first_starts[key] = first_starts[key] or place
     else
       runs[run].ends = place
@@ -189,7 +195,7 @@ function check.run()
   local problems = setmetatable({ kinds = {}, by_kind = {} }, Problems)
   local by_key, by_id = read_events(problems)
   read_attempts(problems, by_id)
-  local runs, first_starts = read_runs()
+  local runs, first_starts = read_runs(problems)
   local acknowledged = check_acknowledged(problems, by_key)
   local stored = 0
   for _, event in pairs(by_key) do

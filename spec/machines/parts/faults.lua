@@ -36,7 +36,7 @@ local function await_handler(host)
   file:seek("end")
   process.poll_for(function()
     for line in file:lines() do
-      local at, seconds = line:match("^starts %S+ %S+ %d+ (%S+) (%S+)")
+      local at, seconds = line:match("^starts %S+ %S+ %d+ (%w+)/%d+ (%S+)")
       if at == host and tonumber(seconds) > LEASE then
         return true
       end

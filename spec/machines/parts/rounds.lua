@@ -133,9 +133,9 @@ end
 local function print_counts(counts)
   print(("\nacknowledged %d (and %d once more), stored %d, runs of handlers %d"):format(
     counts.acknowledged, load.counts.again, counts.stored, counts.runs))
-  print(("runs that do not count: %d without an end, %d that ended when their lease had expired "
-    .. "(%d logged), of which %d had begun after another one's end"):format(counts.killed,
-    counts.fenced, logged_as_fenced(), counts.late))
+  print(("runs that do not count: %d that had no end, %d that ended too late, or just before a "
+    .. "kill (logged as those of expired leases: %d); %d of them had started after the one that "
+    .. "counts had ended"):format(counts.killed, counts.fenced, logged_as_fenced(), counts.late))
 end
 
 local function keep(directory)
