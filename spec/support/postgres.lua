@@ -49,7 +49,8 @@ local function as_nobody(program, arguments, env)
   return "/usr/bin/setpriv", line, { env = all, cwd = "/" }
 end
 
---- What starts one of its programs, with further variables: the path, arguments and options for @{process.start}.
+--- What starts one of its programs, with further variables: the path, arguments and options for
+-- @{process.start}.
 function postgres.command(program, arguments, env)
   return as_nobody(programs() .. program, arguments, env)
 end
@@ -156,6 +157,15 @@ function Cluster:rows(url)
     .. "binary)', relname), ';') FROM pg_class WHERE relkind = 'r' "
     .. "AND relnamespace = 'palenca'::regnamespace")
   return self:query(url, copies)
+end
+
+--- Runs pgbench at a database; returns its transactions a second.
+function Cluster.bench(_, url, arguments)
+  local line = table.move(arguments, 1, #arguments, 1, {})
+  line[#line + 1] = url
+  local status, out, err = process.run(programs() .. "pgbench", line)
+  assert(status == 0, err)
+  return tonumber(out:match("tps = ([%d.]+)"))
 end
 
 --- Changes a setting of the server while it runs.

@@ -1,5 +1,5 @@
---- The queues at PostgreSQL that spec/bench/machines compares: each starts as many receivers, and as
--- much that handles events, as there are hosts.
+--- The queues at PostgreSQL that spec/bench/machines compares: each starts as many receivers as
+-- there are hosts, and as much that handles events, unless it is to receive only.
 local bench = require("spec.bench.parts.bench")
 local process = require("spec.support.process")
 
@@ -10,7 +10,7 @@ local NODE = "/usr/bin/node"
 
 -- pg takes the directory of a Unix socket from the query of a URL, as libpq does.
 local function node(name)
-  return function(stage, _, db, hosts)
+  return function(stage, db, hosts, is_receiving_only)
     local program = HERE .. "/" .. name .. ".mjs"
     local env = { NODE_ENV = "production" }
     local status, out, err = process.run(NODE, { program, "prepare", db }, { env = env })
@@ -18,20 +18,26 @@ local function node(name)
     local servers = {}
     for i = 1, hosts do
       local receiver = stage:start(NODE, { program, "receive", db }, { env = env })
-      local worker = stage:start(NODE, { program, "work", db }, { env = env })
       local port = receiver:wait_output("stdout", "127%.0%.0%.1:(%d+)")
-      worker:wait_output("stdout", "(working)")
-      servers[i] = { port = tonumber(port), path = "/", processes = { receiver, worker } }
+      if not is_receiving_only then
+        stage:start(NODE, { program, "work", db }, { env = env }):wait_output("stdout", "(working)")
+      end
+      servers[i] = { port = tonumber(port), path = "/" }
     end
     return servers
   end
 end
 
-local function palenca(_, _, db, hosts)
+-- Without a handler that ends nothing is leased once all workers have enough.
+local HANDLING = 'require "palenca".on("*", function() end)'
+local RECEIVING = 'local p = require "palenca"; p.on("*", function() p.sleep(3600) end)'
+
+local function palenca(_, db, hosts, is_receiving_only)
   local servers = {}
   for i = 1, hosts do
-    local served = bench.serve('require "palenca".on("*", function() end)', { db = db })
-    servers[i] = { port = served.port, path = "/webhooks/palenca", processes = { served } }
+    local served = bench.serve(is_receiving_only and RECEIVING or HANDLING,
+      { db = db, arguments = { "--drain-timeout", "0" } })
+    servers[i] = { port = served.port, path = "/webhooks/palenca" }
   end
   return servers
 end
