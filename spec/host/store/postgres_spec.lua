@@ -414,9 +414,6 @@ describe("palenca serve at PostgreSQL", function()
     for _, case in ipairs({
       { "pg_dump", "events", "backup", "x.db" },
       { "pg_restore", "events", "restore", "x.db" },
-      { "not possible yet: delete the person's rows by SQL", "forget", "--user",
-        "d1c9b98b-3190-479e-99db-04060ff3997f" },
-      { "not possible yet: serve what decides from a file", "decisions", "list" },
       { "not possible yet: compare 'palenca logins'", "reconcile" },
     }) do
       local arguments = { table.unpack(case, 2) }
@@ -430,55 +427,11 @@ describe("palenca serve at PostgreSQL", function()
     for option, instead in pairs({
       ["--record-responses"] = "from a file",
       ["--reconcile"] = "palenca logins",
-      ["--decision-retention=1"] = "from a file",
     }) do
       local status, _, err = process.run(process.program(), { "serve", script, "--db", db, option })
       assert.are.equal(2, status, err)
       assert.truthy(err:find("not possible yet: .*" .. instead), err)
     end
-  end)
-
-  it("fails the handler that records a decision, and says why", function()
-    local db = cluster:database()
-    local served = serve(db, { text = [[
-      local palenca = require "palenca"
-      palenca.on("*", function(event)
-        local stream = palenca.income.merge{ { account = event.account_id, platform = "uber",
-          rows = { { earning_date = "2026-01-01", amount = 10, currency = "mxn" } },
-          report = { complete = true, rows = 1 } } }
-        local income = palenca.income.analyze(stream, { as_of = "2026-01-01" })
-        palenca.decision.record(event, { stream = stream, income = income,
-          verdict = palenca.income.decide(income, { version = "1" }, { installment = "3.00" }) })
-      end)
-    ]], arguments = { "--max-attempts", "1" } })
-    helper.post(served.url, { account_id = "decided" })
-    local event = helper.wait_state(db, "decided", "dead")
-    assert.truthy(event.error:find("in a file only, at PostgreSQL not yet", 1, true), event.error)
-    assert.are.equal(0, served:stop())
-  end)
-
-  it("forgets a person by the statement of the document", function()
-    local db = cluster:database()
-    local served = serve(db, { text = [[
-      local palenca = require "palenca"
-      palenca.on("login.error", { max_attempts = 1 }, function() error("no", 0) end)
-      palenca.on("*", function() end)
-      palenca.on_dead(function() end)
-    ]] })
-    local id = "d1c9b98b-3190-479e-99db-04060ff3997f"
-    helper.post(served.url, { account_id = id, webhook_action = "login.error" })
-    helper.wait_state(db, id, "dead")
-    helper.post(served.url, { account_id = "other", user_id = id })
-    helper.post(served.url, { account_id = "stays" })
-    helper.wait_ended(db)
-    assert.are.equal(4, #helper.events(db))
-    cluster:query(db, (documents.blocks("core/host/POSTGRESQL.md", "sql")[2].text:gsub("ID", id)))
-    local left = helper.events(db)
-    assert.are.same({ 1, "stays" }, { #left, left[1].account_id })
-    for _, name in ipairs({ "attempts", "bodies", "receipts" }) do
-      assert.are.equal("1", cluster:query(db, "SELECT count(*) FROM palenca." .. name), name)
-    end
-    assert.are.equal(0, served:stop())
   end)
 
   it("lists, counts, replays and deletes events", function()
