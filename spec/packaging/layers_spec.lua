@@ -23,7 +23,7 @@ local ROOMS = {
     .. "core/host/store/backend core/host/store/ledger core/host/store/memory sqlite3" },
   -- openssl digests bodies
   { "core/host/store/postgres", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/backend openssl postgresql uv" },
+    .. "core/host/store/backend core/host/store/ledger openssl postgresql uv" },
   { "core/host/store/queue", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/backend core/host/store/postgres core/host/store/sqlite" },
   -- zlib decompresses in pieces what is searched

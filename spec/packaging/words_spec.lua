@@ -58,6 +58,7 @@ local EXCEPTIONS = {
   { "econnrefused", "a name of POSIX and libuv" },
   { "refused to frame", "a browser's message", within = "spec/browser/" },
   { "connection_refused", "a name of the browser", within = "spec/browser/" },
+  { "repeatable read", "a name of SQL", within = "core/host/store/" },
   { "refused_stream", "a name of HTTP/2", within = "spec/support/" },
   { "origin.moment", "stored in the sandbox's file", within = "lua/palenca/sandbox/" },
   { "moment = math.floor", "stored in the sandbox's file", within = "lua/palenca/sandbox/" },

@@ -233,7 +233,7 @@ describe("the ledger of several processes at PostgreSQL", function()
       cluster:query(db, ("UPDATE decisions SET facts = facts || '%s'"):format(USER))
       local status, _, err = palenca("forget", "--user", USER, "--db", role)
       assert.are.equal(1, status)
-      assert.truthy(err:find("decisions.facts holds an id or number of this person in 1 row (user)",
+      assert.truthy(err:find("decisions.facts holds an id or number of this person, rows: 1 (user)",
         1, true), err)
       cluster:query(db, "DELETE FROM decisions")
       local out

@@ -252,8 +252,8 @@ end
 
 local function log_found(data, one)
   if data.is_server then
-    program_log.line(("palenca: %s holds an id or number of this person in %s (%s)"):format(
-      one.name, plural.count(one.place, "row"), one.kind), { event = "found", level = "error",
+    program_log.line(("palenca: %s holds an id or number of this person, rows: %d (%s)"):format(
+      one.name, one.place, one.kind), { event = "found", level = "error",
       column = one.name, rows = one.place, kind = one.kind })
     return
   end
