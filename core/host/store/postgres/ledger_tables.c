@@ -49,20 +49,7 @@ const char postgres_ledger_tables[] =
     "INSERT INTO palenca.ledger VALUES (1, 1, 0, " ZEROS ", " ZEROS ");"
     "CREATE TABLE palenca.forgotten (id bigint PRIMARY KEY, at timestamptz NOT NULL);";
 
-/* A hash covers each field as LENGTH:BYTES, as ledger_entry_hash of entry.h has it. */
 const char postgres_ledger_functions[] =
-    "CREATE FUNCTION palenca.ledger_field(value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$"
-    " SELECT convert_to(octet_length(value) || ':', 'UTF8') || value || decode('2c', 'hex') $$;"
-    "CREATE FUNCTION palenca.ledger_field(value text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$"
-    " SELECT palenca.ledger_field(convert_to(value, 'UTF8')) $$;"
-    "CREATE FUNCTION palenca.entry_hash(e palenca.decisions) RETURNS bytea LANGUAGE sql STABLE AS"
-    " $$ SELECT sha256(palenca.ledger_field('palenca decision 1'::text)"
-    " || palenca.ledger_field(e.number::text) || palenca.ledger_field(e.kind::text)"
-    " || palenca.ledger_field(e.subject::text) || palenca.ledger_field(e.attempt::text)"
-    " || palenca.ledger_field(e.replay::text) || palenca.ledger_field(e.recorded_at::text)"
-    " || palenca.ledger_field(e.facts) || palenca.ledger_field(encode(e.rows_digest, 'hex'))"
-    " || palenca.ledger_field(encode(e.data_digest, 'hex'))"
-    " || palenca.ledger_field(encode(e.previous, 'hex'))) $$;"
     /* Whatever somebody has done to it by hand, entries can be added. */
     "CREATE FUNCTION palenca.lock_ledger(OUT state palenca.ledger) LANGUAGE plpgsql AS $$"
     " BEGIN"
@@ -73,7 +60,8 @@ const char postgres_ledger_functions[] =
     " END IF;"
     " END $$;"
     /* Fills in number, time, previous and hash of the entries, and adds them; returns the number
-     * before the first of them. */
+     * before the first of them. A hash covers each field as LENGTH:BYTES, as ledger_entry_hash of
+     * entry.h has it. */
     "CREATE FUNCTION palenca.append_entries(entries palenca.decisions[]) RETURNS bigint"
     " LANGUAGE plpgsql AS $$"
     " DECLARE state palenca.ledger; entry palenca.decisions;"
@@ -87,7 +75,13 @@ const char postgres_ledger_functions[] =
     " entry.number := state.last;"
     " entry.recorded_at := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;"
     " entry.previous := state.head;"
-    " entry.hash := palenca.entry_hash(entry);"
+    " entry.hash := sha256(convert_to(format('18:palenca decision 1,%s:%s,%s:%s,%s:%s,%s:%s,%s:%s,"
+    "%s:%s,%s:', length(entry.number::text), entry.number, length(entry.kind::text), entry.kind,"
+    " length(entry.subject::text), entry.subject, length(entry.attempt::text), entry.attempt,"
+    " length(entry.replay::text), entry.replay, length(entry.recorded_at::text),"
+    " entry.recorded_at, octet_length(entry.facts)), 'UTF8') || entry.facts"
+    " || convert_to(format(',64:%s,64:%s,64:%s,', encode(entry.rows_digest, 'hex'),"
+    " encode(entry.data_digest, 'hex'), encode(entry.previous, 'hex')), 'UTF8'));"
     " INSERT INTO palenca.decisions SELECT entry.*;"
     " state.head := entry.hash;"
     " END LOOP;"

@@ -41,7 +41,7 @@ function decisions_check.read(db, number)
   if not ok then
     user_error("%s", problem)
   elseif not found then
-    user_error("there is no decision %d in %s", number, db)
+    user_error("there is no decision %d in %s", number, host.events.shown_name(db))
   end
   return found
 end
