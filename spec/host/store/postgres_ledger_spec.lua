@@ -188,9 +188,8 @@ describe("the ledger of several processes at PostgreSQL", function()
       assert.are.equal(0, second:stop())
     end)
 
-    it("waits for transactions that have an event of theirs", function()
-      local db = cluster:database()
-      local served = serve(db)
+    -- A transaction that commits once the process that is returned has ended.
+    local function begin(db, statements)
       local function wait_for_locks(count)
         helper.ask_until(function()
           return cluster:query(db, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
@@ -200,13 +199,22 @@ describe("the ledger of several processes at PostgreSQL", function()
       local holder = stage:start("/usr/bin/psql", { db, "-Xqc",
         "SELECT pg_advisory_lock(1); SELECT pg_sleep(60)" })
       wait_for_locks("1")
-      stage:start("/usr/bin/psql", { db, "-Xqc", ([[BEGIN;
-        INSERT INTO palenca.events (id, action, account_id, state, attempts, replays, received_at)
-          VALUES (nextval('palenca.event_ids'), 'login.success', 'late', 0, 0, 0, 0);
-        INSERT INTO palenca.bodies (id, body) VALUES (currval('palenca.event_ids'),
-          '{"user_id":"%s"}');
-        SELECT pg_advisory_xact_lock(1); COMMIT]]):format(USER) })
+      stage:start("/usr/bin/psql", { db, "-Xqc", "BEGIN;" .. statements
+        .. "; SELECT pg_advisory_xact_lock(1); COMMIT" })
       wait_for_locks("2")
+      return holder
+    end
+
+    local EVENT = ([[
+      INSERT INTO palenca.events (id, action, account_id, state, attempts, replays, received_at)
+        VALUES (nextval('palenca.event_ids'), 'login.success', 'late', %%d, 0, 0, 0);
+      INSERT INTO palenca.bodies (id, body) VALUES (currval('palenca.event_ids'),
+        '{"user_id":"%s"}')]]):format(USER)
+
+    it("waits for transactions that have an event of theirs", function()
+      local db = cluster:database()
+      local served = serve(db)
+      local holder = begin(db, EVENT:format(0))
       helper.post(served.url, { account_id = "early" })
       helper.wait_state(db, "early", "done")
       local command = stage:start(process.program(), { "forget", "--user", USER, "--json", "--db",
@@ -219,6 +227,40 @@ describe("the ledger of several processes at PostgreSQL", function()
       assert.are.equal(0, command:wait_exit(), command.stderr)
       assert.are.equal(1, helper.json.decode(command.stdout).events)
       assert.are.equal(0, served:stop())
+    end)
+
+    it("removes the attempt that ended while it waited for the event", function()
+      local db, directory = cluster:database(), stage:directory()
+      assert.are.equal(0, serve(db):stop())
+      cluster:query(db, EVENT:format(1))
+      local command = stage:start(process.program(), { "run", process.write_file(directory
+        .. "/command.lua", [[
+          local host = require "palenca.host"
+          local db, user, directory = ...
+          local remove = host.forget.remove
+          host.forget.remove = function(...)
+            assert(io.open(directory .. "/at", "w")):close()
+            while not io.open(directory .. "/go") do
+              require "palenca".sleep(0.01)
+            end
+            return remove(...)
+          end
+          os.exit(require("palenca.host.cli.forget").run({ db = db, user = user, account = {} }))
+        ]]), db, USER, directory }, { env = { PALENCA_API_KEY = "spec-key" } })
+      process.wait_for(function()
+        return command.code or helper.read_file(directory .. "/at")
+      end, "the command to have found the event")
+      local holder = begin(db, ([[UPDATE palenca.events SET state = 3;
+        INSERT INTO palenca.attempts (id, replay, attempt, outcome, lines)
+          SELECT id, 0, 1, 0, '%s' FROM palenca.events]]):format(USER))
+      process.write_file(directory .. "/go", "")
+      helper.ask_until(function()
+        return cluster:query(db, "SELECT count(*) FROM pg_stat_activity WHERE "
+          .. "wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE'") == "1"
+      end, "the command to wait")
+      holder:kill("sigint")
+      assert.are.equal(0, command:wait_exit(), command.stderr)
+      assert.are.equal("0", cluster:query(db, "SELECT count(*) FROM attempts"))
     end)
 
     it("says that its role may not vacuum, and in which columns it finds what", function()

@@ -8,23 +8,22 @@
 
 /* An event that runs is left to its handler; unless its process is gone, whose end of it then
  * changes nothing. */
-#define CHOSEN                                                                                     \
-  "WITH chosen AS MATERIALIZED (SELECT id, state, attempts FROM palenca.events AS e"               \
-  " WHERE id = ANY ($1::bigint[]) AND (state <> 1 OR NOT EXISTS (SELECT FROM palenca.hosts AS h"   \
-  " WHERE h.id = e.owner AND NOT h.is_dead AND h.expires_at >= clock_timestamp()))"                \
-  " ORDER BY id FOR UPDATE)"
+static const char lock_text[] =
+    "SELECT id, attempts::bigint, state::bigint FROM palenca.events AS e"
+    " WHERE id = ANY ($1::bigint[]) AND (state <> 1 OR NOT EXISTS (SELECT FROM palenca.hosts AS h"
+    " WHERE h.id = e.owner AND NOT h.is_dead AND h.expires_at >= clock_timestamp()))"
+    " ORDER BY id FOR UPDATE";
 
-/* A table that has more of an event has its line here. */
-static const char remove_text[] =
-    CHOSEN ", a AS (DELETE FROM palenca.attempts USING chosen WHERE attempts.id = chosen.id)"
-           ", t AS (DELETE FROM palenca.traces USING chosen WHERE traces.id = chosen.id)"
-           ", b AS (DELETE FROM palenca.bodies USING chosen WHERE bodies.id = chosen.id"
-           " RETURNING bodies.id, bodies.hash)"
-           ", r AS (DELETE FROM palenca.receipts USING b"
-           " WHERE receipts.hash = b.hash AND receipts.event = b.id)"
-           ", e AS (DELETE FROM palenca.events USING chosen WHERE events.id = chosen.id)"
-           " SELECT count(*), coalesce(sum(attempts), 0)::bigint, count(*) FILTER (WHERE state < 3)"
-           " FROM chosen";
+/* Of the events that are locked; each sees what was committed before that. Themselves are the last.
+ * A table that has more of an event has its statement here. */
+static const char *const removals[] = {
+    "DELETE FROM palenca.attempts WHERE id = ANY ($1::bigint[])",
+    "DELETE FROM palenca.traces WHERE id = ANY ($1::bigint[])",
+    "DELETE FROM palenca.receipts AS r USING palenca.bodies AS b"
+    " WHERE b.id = ANY ($1::bigint[]) AND r.hash = b.hash AND r.event = b.id",
+    "DELETE FROM palenca.bodies WHERE id = ANY ($1::bigint[])",
+    "DELETE FROM palenca.events WHERE id = ANY ($1::bigint[])",
+};
 
 static void add_list(server_query *query, const int64_t *numbers, size_t count) {
   values_begin_array(&query->parameters, VALUES_INTEGER);
@@ -50,20 +49,49 @@ static bool remove_decisions(server_query *query, const event_forget *what,
                       &report->decisions);
 }
 
+static bool run(server_query *query, const char *text) {
+  PGresult *result = server_query_run(query, text);
+  query->pq->clear(result);
+  return result != NULL;
+}
+
+typedef struct {
+  int64_t ids[EVENT_FORGET_MAX], attempts, unfinished;
+  size_t count;
+} locked_events;
+
+static bool lock_events(server_query *query, const event_forget *what, locked_events *locked) {
+  *locked = (locked_events){.count = 0};
+  add_list(query, what->ids, what->id_count);
+  PGresult *rows = server_query_run(query, lock_text);
+  for (int i = 0; rows != NULL && i < query->pq->ntuples(rows); i++) {
+    locked->ids[locked->count++] = server_query_integer(query, rows, i, 0);
+    locked->attempts += server_query_integer(query, rows, i, 1);
+    locked->unfinished += server_query_integer(query, rows, i, 2) < EVENT_DONE;
+  }
+  query->pq->clear(rows);
+  return rows != NULL;
+}
+
+static bool remove_rows(server_query *query, const locked_events *locked) {
+  bool ok = true;
+  for (size_t i = 0; ok && i < sizeof removals / sizeof *removals; i++) {
+    add_list(query, locked->ids, locked->count);
+    ok = run(query, removals[i]);
+  }
+  /* Others of an account may run now. */
+  return ok && (locked->unfinished == 0 || run(query, "SELECT pg_notify('palenca', '')"));
+}
+
 static bool remove_events(server_query *query, const event_forget *what,
                           event_forget_report *report) {
-  add_list(query, what->ids, what->id_count);
-  PGresult *row = server_query_run(query, remove_text);
-  if (row == NULL) {
+  locked_events locked;
+  if (!run(query, "BEGIN") || !lock_events(query, what, &locked) || !remove_rows(query, &locked) ||
+      !run(query, "COMMIT")) {
     return false;
   }
-  report->events = server_query_integer(query, row, 0, 0);
-  report->attempts = server_query_integer(query, row, 0, 1);
-  bool was_unfinished = server_query_integer(query, row, 0, 2) > 0;
-  query->pq->clear(row);
-  if (was_unfinished) { /* others of its account may run now */
-    query->pq->clear(server_query_run(query, "SELECT pg_notify('palenca', '')"));
-  }
+  report->events = (int64_t)locked.count;
+  report->attempts = locked.attempts;
   add_list(query, what->ids, what->id_count);
   return run_counting(query, "SELECT count(*) FROM palenca.events WHERE id = ANY ($1::bigint[])",
                       &report->running);
@@ -90,11 +118,8 @@ static bool remember(server_query *query, const char *id) {
   }
   query->parameters.has_failed = !id_digest(id, &digest) || query->parameters.has_failed;
   values_add_integer(&query->parameters, digest);
-  PGresult *result = server_query_run(query, "INSERT INTO palenca.forgotten VALUES"
-                                             " ($1::bigint, now()) ON CONFLICT (id)"
-                                             " DO UPDATE SET at = excluded.at");
-  query->pq->clear(result);
-  return result != NULL;
+  return run(query, "INSERT INTO palenca.forgotten VALUES ($1::bigint, now())"
+                    " ON CONFLICT (id) DO UPDATE SET at = excluded.at");
 }
 
 bool server_forget_ids(const char *url, const char *account_id, const char *user_id,
