@@ -494,14 +494,3 @@ bool event_store_queue(const char *path, const event_queue_request *what, bool *
   *is_queued = report.purge.events > 0;
   return ok;
 }
-
-/* One process serves from a file. */
-bool event_store_take_reconciling(const char *path, int64_t *asked, event_reconcile_turn *turn,
-                                  host_error *error) {
-  *turn = EVENT_RECONCILE_OWN;
-  return !postgres_is_url(path) || server_queue_take_turn(path, asked, turn, error);
-}
-
-bool event_store_end_reconciling(const char *path, int64_t asked, bool is_done, host_error *error) {
-  return !postgres_is_url(path) || server_queue_end_turn(path, asked, is_done, error);
-}

@@ -1,7 +1,9 @@
 /* Lists events with their recorded responses for people, beside whoever serves from the file. */
 #include "recordings.h"
 
+#include "server_recordings.h"
 #include "store/ledger/entry.h"
+#include "store/postgres/url.h"
 #include "store/sqlite/database_file.h"
 #include "store/sqlite/responses.h"
 
@@ -88,6 +90,25 @@ static bool find(listing *l) {
 
 /* ---- All of one ---- */
 
+bool recording_unpack(recorded_event *event, const char *packed, size_t packed_size, char **text) {
+  *text = NULL;
+  if (event->omitted != RECORDING_WHOLE || event->size < 0) {
+    return true;
+  }
+  if (event->size == 0) {
+    *text = calloc(1, 1);
+  } else if (!ledger_unpack(packed, packed_size, (size_t)event->size, text,
+                            &event->responses_size)) {
+    return false;
+  } else if (*text == NULL || event->responses_size != (size_t)event->size) {
+    free(*text);
+    *text = NULL;
+    return true;
+  }
+  event->responses = *text;
+  return *text != NULL;
+}
+
 /* Copied before it is shown: whoever looks at it must not hold a snapshot. */
 typedef struct {
   recorded_event event;
@@ -122,28 +143,6 @@ static bool copy(sqlite3_stmt *row, int column, char **text, size_t *size) {
   return true;
 }
 
-/* What cannot be decompressed to its size is left out, as if it were not there. */
-static bool unpack(sqlite3_stmt *row, copied_event *copied) {
-  recorded_event *event = &copied->event;
-  size_t packed_size = (size_t)sqlite3_column_bytes(row, 9);
-  if (event->omitted != RECORDING_WHOLE || event->size < 0) {
-    return true;
-  }
-  if (event->size == 0) {
-    copied->responses = calloc(1, 1);
-    return copied->responses != NULL;
-  }
-  if (!ledger_unpack(sqlite3_column_blob(row, 9), packed_size, (size_t)event->size,
-                     &copied->responses, &event->responses_size)) {
-    return false;
-  }
-  if (copied->responses != NULL && event->responses_size != (size_t)event->size) {
-    free(copied->responses);
-    copied->responses = NULL;
-  }
-  return true;
-}
-
 static bool copy_row(sqlite3_stmt *row, copied_event *copied) {
   size_t ignored;
   recorded_event *event = &copied->event;
@@ -159,11 +158,12 @@ static bool copy_row(sqlite3_stmt *row, copied_event *copied) {
   bool ok = copy(row, 4, &copied->last_error, &ignored) &&
             copy(row, 5, &copied->body, &event->body_size) &&
             copy(row, 11, &copied->facts, &ignored) &&
-            (sqlite3_column_type(row, 6) == SQLITE_NULL || unpack(row, copied));
+            (sqlite3_column_type(row, 6) == SQLITE_NULL ||
+             recording_unpack(event, sqlite3_column_blob(row, 9),
+                              (size_t)sqlite3_column_bytes(row, 9), &copied->responses));
   event->error = copied->last_error;
   event->body = copied->body;
   event->facts = copied->facts;
-  event->responses = copied->responses;
   return ok;
 }
 
@@ -202,6 +202,9 @@ static bool show_all(const listing *l, recording_visit each, void *context) {
 
 bool recording_list(const char *path, const recording_filter *filter, recording_visit each,
                     void *context, host_error *error) {
+  if (postgres_is_url(path)) {
+    return server_recordings_list(path, filter, each, context, error);
+  }
   listing l = {.filter = filter, .error = error};
   if (!event_file_open_to_read(&l.file, path, error)) {
     return false;

@@ -24,6 +24,10 @@ typedef struct {
   const char *facts; /* of the decision, as JSON; NULL: its entry was deleted, or there is none */
 } recorded_event;    /* valid during the call that receives it */
 
+/* Decompresses the responses, which the caller frees: sets `responses` and their size. What cannot
+ * be decompressed to `size` is left out, as if it were not there. False: out of memory. */
+bool recording_unpack(recorded_event *event, const char *packed, size_t packed_size, char **text);
+
 typedef bool (*recording_visit)(void *context, const recorded_event *event);
 
 typedef struct {

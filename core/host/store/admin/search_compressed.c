@@ -22,6 +22,9 @@
 
 /* At a server. */
 #define PAGE 64 /* whose blobs are in memory */
+#define SERVER_RESPONSES                                                                           \
+  "SELECT id, responses FROM palenca.event_responses WHERE id > $1::bigint AND size > 0"           \
+  " AND omitted = 0 ORDER BY id LIMIT $2::bigint"
 #define SERVER_DECISIONS                                                                           \
   "SELECT number, rows, details FROM palenca.decision_data WHERE number > $1::bigint"              \
   " ORDER BY number LIMIT $2::bigint"
@@ -172,7 +175,8 @@ static bool search_server(search *s, const char *url) {
   if (!server_query_open(&s->server, url, s->error)) {
     return false;
   }
-  bool ok = search_server_table(s, url, SERVER_DECISIONS, true);
+  bool ok = search_server_table(s, url, SERVER_RESPONSES, false) &&
+            search_server_table(s, url, SERVER_DECISIONS, true);
   server_query_close(&s->server);
   return ok;
 }

@@ -148,6 +148,7 @@ static const char delete_text[] =
     ", e AS (DELETE FROM palenca.events USING old WHERE events.id = old.id)"
     ", a AS (DELETE FROM palenca.attempts USING old WHERE attempts.id = old.id)"
     ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
+    ", s AS (DELETE FROM palenca.event_responses AS s USING old WHERE s.id = old.id)"
     ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
     " RETURNING bodies.id, bodies.hash)"
     ", r AS (DELETE FROM palenca.receipts USING b"

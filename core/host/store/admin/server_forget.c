@@ -14,6 +14,9 @@ static const char lock_text[] =
     " WHERE h.id = e.owner AND NOT h.is_dead AND h.expires_at >= clock_timestamp()))"
     " ORDER BY id FOR UPDATE";
 
+/* What was queued for an account may have been purged since. */
+#define WITHOUT_EVENT " AND NOT EXISTS (SELECT FROM palenca.events AS q WHERE q.id = m.event)"
+
 /* Of the events that are locked; each sees what was committed before that. Themselves are the last.
  * A table that has more of an event has its statement here. */
 static const char *const removals[] = {
@@ -21,6 +24,10 @@ static const char *const removals[] = {
     "DELETE FROM palenca.traces WHERE id = ANY ($1::bigint[])",
     "DELETE FROM palenca.receipts AS r USING palenca.bodies AS b"
     " WHERE b.id = ANY ($1::bigint[]) AND r.hash = b.hash AND r.event = b.id",
+    "DELETE FROM palenca.event_responses WHERE id = ANY ($1::bigint[])",
+    "DELETE FROM palenca.reconciled WHERE event = ANY ($1::bigint[])",
+    "DELETE FROM palenca.reconciled AS m USING palenca.events AS e"
+    " WHERE e.id = ANY ($1::bigint[]) AND m.account_id = e.account_id" WITHOUT_EVENT,
     "DELETE FROM palenca.bodies WHERE id = ANY ($1::bigint[])",
     "DELETE FROM palenca.events WHERE id = ANY ($1::bigint[])",
 };
@@ -39,9 +46,23 @@ static bool run_counting(server_query *query, const char *text, int64_t *count) 
   return row != NULL;
 }
 
+static bool remove_marks(server_query *query, const event_forget *what) {
+  int64_t ignored;
+  add_list(query, what->numbers, what->number_count);
+  return run_counting(query,
+                      "WITH m AS (DELETE FROM palenca.reconciled AS m USING palenca.decision_data"
+                      " AS d WHERE d.number = ANY ($1::bigint[])"
+                      " AND m.account_id = convert_from(d.account_id, 'UTF8')" WITHOUT_EVENT
+                      " RETURNING 1) SELECT count(*) FROM m",
+                      &ignored);
+}
+
 /* First: while its event is there, whose they are can still be found. */
 static bool remove_decisions(server_query *query, const event_forget *what,
                              event_forget_report *report) {
+  if (!remove_marks(query, what)) {
+    return false;
+  }
   add_list(query, what->numbers, what->number_count);
   return run_counting(query,
                       "SELECT count(*) FILTER (WHERE palenca.remove_decision_data(n))"
@@ -122,13 +143,23 @@ static bool remember(server_query *query, const char *id) {
                     " ON CONFLICT (id) DO UPDATE SET at = excluded.at");
 }
 
+/* That an event of the account was queued. */
+static bool remove_mark(server_query *query, const char *account_id) {
+  if (account_id == NULL) {
+    return true;
+  }
+  server_query_add_text(query, account_id);
+  return run(query, "DELETE FROM palenca.reconciled WHERE account_id = $1::text");
+}
+
 bool server_forget_ids(const char *url, const char *account_id, const char *user_id,
                        host_error *error) {
   server_query query;
   if (!server_query_open(&query, url, error)) {
     return false;
   }
-  bool ok = (remember(&query, account_id) && remember(&query, user_id)) ||
+  bool ok = (remember(&query, account_id) && remove_mark(&query, account_id) &&
+             remember(&query, user_id)) ||
             server_query_fail(&query, url, error);
   server_query_close(&query);
   return ok;

@@ -2,6 +2,8 @@
 #include "server_queue.h"
 
 #include "server_query.h"
+#include "store/ledger/id_digest.h"
+#include "store/postgres/url.h"
 
 /* A process that looks for them asks again long before. */
 #define TURN_MS 30000
@@ -26,9 +28,20 @@ bool server_queue_last_purged(const char *url, int64_t *received_at, host_error 
   return ok;
 }
 
+/* By which whoever was forgotten is known. */
+static void add_digests(server_query *query, const event_queue_request *what) {
+  const char *const ids[] = {what->account_id, what->user_id};
+  values_begin_array(&query->parameters, VALUES_INTEGER);
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+    int64_t digest = 0;
+    query->parameters.has_failed = !id_digest(ids[i], &digest) || query->parameters.has_failed;
+    values_add_integer_element(&query->parameters, digest);
+  }
+}
+
 static bool begin(server_query *query, const event_queue_request *what, int64_t *is_missing) {
   server_query_add_text(query, what->account_id);
-  server_query_add_text(query, what->user_id != NULL ? what->user_id : "");
+  add_digests(query, what);
   values_add_integer(&query->parameters, what->began);
   values_add_integer(&query->parameters, what->after);
   return run_integer(query, "SELECT palenca.begin_queuing($1, $2, $3, $4)::integer::bigint",
@@ -63,8 +76,8 @@ bool server_queue_put(const char *url, const event_queue_request *what, bool *is
   return ok;
 }
 
-bool server_queue_take_turn(const char *url, int64_t *asked, event_reconcile_turn *turn,
-                            host_error *error) {
+static bool take_turn(const char *url, int64_t *asked, event_reconcile_turn *turn,
+                      host_error *error) {
   server_query query;
   if (!server_query_open(&query, url, error)) {
     return false;
@@ -83,7 +96,7 @@ bool server_queue_take_turn(const char *url, int64_t *asked, event_reconcile_tur
   return ok;
 }
 
-bool server_queue_end_turn(const char *url, int64_t asked, bool is_done, host_error *error) {
+static bool end_turn(const char *url, int64_t asked, bool is_done, host_error *error) {
   server_query query;
   if (!server_query_open(&query, url, error)) {
     return false;
@@ -95,4 +108,15 @@ bool server_queue_end_turn(const char *url, int64_t asked, bool is_done, host_er
   query.pq->clear(row);
   server_query_close(&query);
   return ok;
+}
+
+/* One process serves from a file. */
+bool event_store_take_reconciling(const char *path, int64_t *asked, event_reconcile_turn *turn,
+                                  host_error *error) {
+  *turn = EVENT_RECONCILE_OWN;
+  return !postgres_is_url(path) || take_turn(path, asked, turn, error);
+}
+
+bool event_store_end_reconciling(const char *path, int64_t asked, bool is_done, host_error *error) {
+  return !postgres_is_url(path) || end_turn(path, asked, is_done, error);
 }

@@ -7,8 +7,5 @@
 bool server_queue_last_purged(const char *url, int64_t *received_at, host_error *error);
 bool server_queue_put(const char *url, const event_queue_request *what, bool *is_queued,
                       host_error *error);
-bool server_queue_take_turn(const char *url, int64_t *asked, event_reconcile_turn *turn,
-                            host_error *error);
-bool server_queue_end_turn(const char *url, int64_t asked, bool is_done, host_error *error);
 
 #endif

@@ -125,8 +125,9 @@ typedef struct postgres_backend {
   event_finish *surplus; /* leased beyond a limit: to be released with the next finishes */
   bool may_be_ready, has_notice, has_waiting, retries_last;
   stored_counts counts;
-  int64_t upkeep_at, count_at, expire_at, marks_at, lease_after; /* on the monotonic clock */
-  int64_t expire_decisions_at;                                   /* likewise */
+  int64_t upkeep_at, count_at, expire_at, marks_at, expire_responses_at,
+      lease_after;             /* on the monotonic clock */
+  int64_t expire_decisions_at; /* likewise */
   bool was_expiry_full;
   char *promote_from; /* the account where promoting goes on; NULL: at the first one */
 
@@ -184,6 +185,11 @@ void postgres_end_finishes(postgres_backend *self);
 /* Those of the batch's finishes, as the last statement before the commit: from then on nobody else
  * can record one. */
 void postgres_send_decisions(postgres_backend *self);
+
+/* ---- recordings.c ---- */
+
+/* After the finishes of which they are. */
+void postgres_send_recordings(postgres_backend *self);
 
 /* ---- lease.c ---- */
 

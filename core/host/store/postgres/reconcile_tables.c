@@ -3,9 +3,8 @@
 #include "schema_parts.h"
 
 /* `reconciled`: for a day, a webhook of the account is a duplicate of the event; 0: it is being
- * found out whether there is one, and a webhook is stored as others are. `forgotten`: ids of
- * accounts and users, by a part of their digests. `purged`: when the last login.success was
- * received that was deleted. `reconciling`: which process does that of all that
+ * found out whether there is one, and a webhook is stored as others are. `purged`: when the last
+ * login.success was received that was deleted. `reconciling`: which process does that of all that
  * serve, and up to which number those that have asked need not any more. */
 const char postgres_reconcile_tables[] =
     "CREATE TABLE palenca.reconciled ("
@@ -13,9 +12,6 @@ const char postgres_reconcile_tables[] =
     " event bigint NOT NULL,"
     " until timestamptz NOT NULL);"
     "CREATE INDEX reconciled_until ON palenca.reconciled (until);"
-    "CREATE TABLE IF NOT EXISTS palenca.forgotten ("
-    " id bigint PRIMARY KEY,"
-    " at timestamptz NOT NULL);"
     "CREATE TABLE palenca.purged (received_at bigint NOT NULL) WITH (fillfactor = 50);"
     "INSERT INTO palenca.purged VALUES (0);"
     "CREATE SEQUENCE palenca.reconcile_ids;"
@@ -35,21 +31,16 @@ const char postgres_reconcile_functions[] =
     " RETURNS boolean LANGUAGE sql STABLE AS $$"
     " SELECT EXISTS (SELECT FROM palenca.events WHERE id > seen - " OUT_OF_ORDER
     " AND account_id = account AND action = 'login.success' AND received_at >= began) $$;"
-    /* As the digest of an id that was forgotten: 62 bits of its SHA-256, and never 0. */
-    "CREATE FUNCTION palenca.was_forgotten(person text, began bigint)"
-    " RETURNS boolean LANGUAGE plpgsql STABLE AS $$"
-    " BEGIN RETURN person <> '' AND EXISTS (SELECT FROM palenca.forgotten"
-    " WHERE id = (('x' || encode(substring(sha256(convert_to(person, 'UTF8')) FOR 8), 'hex'))"
-    "::bit(64) >> 1)::bigint | 1 AND at >= to_timestamp(began / 1000.0));"
-    " END $$;"
     /* Queuing is three calls, each a transaction of its own. What begins after the first one locks
      * the mark, and is waited for by the third; the second one waits for what has begun before, and
      * does not see the mark. */
-    "CREATE FUNCTION palenca.begin_queuing(account text, person text, began bigint, seen bigint)"
+    "CREATE FUNCTION palenca.begin_queuing(account text, digests bigint[],"
+    " began bigint, seen bigint)"
     " RETURNS boolean LANGUAGE plpgsql AS $$"
     " BEGIN"
-    " IF palenca.login_has_come(account, began, seen) OR palenca.was_forgotten(account, began)"
-    " OR palenca.was_forgotten(person, began) THEN RETURN false; END IF;"
+    " IF palenca.login_has_come(account, began, seen) OR EXISTS (SELECT FROM palenca.forgotten"
+    " WHERE id = ANY (digests) AND at >= to_timestamp(began / 1000.0))"
+    " THEN RETURN false; END IF;"
     " INSERT INTO palenca.reconciled AS r (account_id, event, until)"
     " VALUES (account, 0, now() + " A_DAY ") ON CONFLICT (account_id) DO UPDATE"
     " SET event = 0, until = excluded.until WHERE r.event = 0 OR r.until <= now();"

@@ -1,14 +1,27 @@
-/* What version 5 of the schema adds: the dead letters of which no alert is under way yet. */
+/* What version 5 of the schema adds to events: recorded responses, and the dead letters of which no
+ * alert is under way yet. */
 #include "schema_parts.h"
 
 /* `deaths`: a row for each transaction that has made dead letters; `events` names the first of
- * them. */
+ * them. `event_responses`: of the last run of an event that was recorded; compressed. */
 const char postgres_record_tables[] =
     "CREATE TABLE palenca.deaths ("
     " died_at timestamptz NOT NULL,"
     " count bigint NOT NULL,"
     " events bigint[] NOT NULL) WITH (autovacuum_vacuum_threshold = 1000);"
-    "CREATE INDEX deaths_order ON palenca.deaths (died_at);";
+    "CREATE INDEX deaths_order ON palenca.deaths (died_at);"
+    "CREATE TABLE palenca.event_responses ("
+    " id bigint PRIMARY KEY,"
+    " attempt bigint NOT NULL,"
+    " replay bigint NOT NULL,"
+    " started_at bigint NOT NULL,"
+    " recorded_at timestamptz NOT NULL,"
+    " has_decision boolean NOT NULL,"
+    " size bigint NOT NULL,"
+    " omitted bigint NOT NULL,"
+    " responses bytea NOT NULL);"
+    "ALTER TABLE palenca.event_responses ALTER COLUMN responses SET STORAGE EXTERNAL;"
+    "CREATE INDEX event_responses_recorded ON palenca.event_responses (recorded_at);";
 
 const char postgres_record_functions[] =
     /* Makes one alert of all that have died, once the first of them has waited for long enough:

@@ -129,11 +129,26 @@ static const struct {
                    ", b AS (INSERT INTO palenca.bodies (id, body) SELECT id, body FROM input)"
                    " INSERT INTO palenca.events (id, action, state, attempts, replays, received_at)"
                    " SELECT id, 'palenca.dead', 0, 0, 0, $3::bigint FROM input"},
+    [STATEMENT_RECORD] =
+        {"record", "INSERT INTO palenca.event_responses AS r (id, attempt, replay, started_at,"
+                   " has_decision, size, omitted, responses, recorded_at)"
+                   " SELECT f.id, f.attempt, f.replay, f.started_at, f.decided = 1, f.size,"
+                   " f.omitted, f.responses, now() FROM unnest($1::bigint[], $2::bigint[],"
+                   " $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
+                   " $8::bytea[]) AS f(id, attempt, replay, started_at, decided, size, omitted,"
+                   " responses) JOIN palenca.events AS e ON e.id = f.id"
+                   " WHERE e.state >= 3 AND e.xmin = pg_current_xact_id()::xid"
+                   " ON CONFLICT (id) DO UPDATE SET attempt = excluded.attempt,"
+                   " replay = excluded.replay, started_at = excluded.started_at,"
+                   " has_decision = excluded.has_decision, size = excluded.size,"
+                   " omitted = excluded.omitted, responses = excluded.responses,"
+                   " recorded_at = excluded.recorded_at"},
     /* Likewise. An alert names the first ones only. */
     [STATEMENT_DEATHS] = {"deaths", "INSERT INTO palenca.deaths (died_at, count, events)"
                                     " SELECT now(), count(*), (array_agg(id ORDER BY id))[1:" NAMED
                                     "] FROM palenca.events WHERE id = ANY ($1::bigint[])"
-                                    " AND state = 4 AND finished_at = now() HAVING count(*) > 0"},
+                                    " AND state = 4 AND xmin = pg_current_xact_id()::xid"
+                                    " HAVING count(*) > 0"},
     [STATEMENT_TIMER_END] = {"timer_end",
                              "UPDATE palenca.timers AS t SET owner = NULL,"
                              " due_at = CASE WHEN f.has_started = 1 THEN t.due_at ELSE now() END"
@@ -277,10 +292,18 @@ static const struct {
          ", a AS (DELETE FROM palenca.attempts USING old"
          " WHERE attempts.id = old.id)"
          ", t AS (DELETE FROM palenca.traces USING old WHERE traces.id = old.id)"
+         ", s AS (DELETE FROM palenca.event_responses AS s USING old WHERE s.id = old.id)"
          ", b AS (DELETE FROM palenca.bodies USING old WHERE bodies.id = old.id"
          " RETURNING bodies.id, bodies.hash)"
          ", r AS (DELETE FROM palenca.receipts USING b"
          " WHERE receipts.hash = b.hash AND receipts.event = b.id)" STATEMENTS_REMEMBER_PURGED
+         " SELECT count(*) FROM old"},
+    [STATEMENT_EXPIRE_RESPONSES] =
+        {"expire_responses",
+         "WITH old AS MATERIALIZED (SELECT id FROM palenca.event_responses"
+         " WHERE recorded_at < now() - $1::bigint * interval '1 millisecond'"
+         " ORDER BY recorded_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
+         ", r AS (DELETE FROM palenca.event_responses AS r USING old WHERE r.id = old.id)"
          " SELECT count(*) FROM old"},
     [STATEMENT_EXPIRE_MARKS] = {"expire_marks",
                                 "WITH f AS (DELETE FROM palenca.forgotten"

@@ -12,6 +12,8 @@
 #define EXPIRE_MAX 2000
 #define EXPIRE_DECISIONS_MAX 500
 #define MARKS_MS 60000
+#define RESPONSES_MS 1000
+#define RESPONSES_MAX 500
 #define PROMOTE_MAX 1000 /* accounts */
 
 static void send_reports(postgres_backend *self, int64_t now) {
@@ -31,6 +33,15 @@ static void send_expiry_of_marks(postgres_backend *self, int64_t now) {
   if (now >= self->marks_at) {
     self->marks_at = now + MARKS_MS;
     link_send(&self->link, STATEMENT_EXPIRE_MARKS, NULL);
+  }
+}
+
+static void send_expiry_of_responses(postgres_backend *self, int64_t now) {
+  if (self->options.recording_retention > 0 && now >= self->expire_responses_at) {
+    self->expire_responses_at = now + RESPONSES_MS;
+    values_add_integer(&self->values, self->options.recording_retention);
+    values_add_integer(&self->values, RESPONSES_MAX);
+    link_send(&self->link, STATEMENT_EXPIRE_RESPONSES, &self->values);
   }
 }
 
@@ -102,6 +113,7 @@ void postgres_send_upkeep(postgres_backend *self) {
   begin(self);
   send_reports(self, now);
   send_expiry_of_marks(self, now);
+  send_expiry_of_responses(self, now);
   end(self);
   if (is_decision_expiry_due(self, now)) {
     begin(self);
@@ -151,6 +163,9 @@ void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresul
   } else if (id == STATEMENT_EXPIRE_DECISIONS && self->pq->ntuples(result) == 1 &&
              values_integer(self->pq, result, 0, 0) > 0) {
     self->expire_decisions_at = 0; /* there may be more */
+  } else if (id == STATEMENT_EXPIRE_RESPONSES && self->pq->ntuples(result) == 1 &&
+             values_integer(self->pq, result, 0, 0) >= RESPONSES_MAX) {
+    self->expire_responses_at = 0;
   } else if (id == STATEMENT_COMMIT) {
     self->may_be_ready = true; /* a notice may have been lost */
   }

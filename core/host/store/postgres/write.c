@@ -192,6 +192,7 @@ bool postgres_send_writes(postgres_backend *self) {
   }
   postgres_send_finishes(self);
   postgres_send_decisions(self);
+  postgres_send_recordings(self);
   link_send(&self->link, STATEMENT_COMMIT, NULL);
   link_sync(&self->link);
   return true;

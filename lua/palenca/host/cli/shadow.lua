@@ -46,8 +46,7 @@ function shadow.define(command)
     { "--memory-limit", "Maximum MiB of memory of the script.", 256,
       options.integer(16, 1048576, "MiB"), "MIB" },
   })
-  store_options.add_db(command, "The database that 'palenca serve --record-responses' writes to.",
-    store_options.not_yet("serve what decides from a file"))
+  store_options.add_db(command, "The database that 'palenca serve --record-responses' writes to.")
   options.add_json(command)
 end
 
@@ -113,7 +112,7 @@ function shadow.run(given)
   if found.played == 0 then
     program_log.problem(found.total == 0
       and ("%s holds no event of that time that could be played: 'palenca serve "
-        .. "--record-responses' records"):format(given.db)
+        .. "--record-responses' records"):format(host.events.shown_name(given.db))
       or "none of the events could be played")
     return FAILED
   end

@@ -31,20 +31,6 @@ function store_options.file_only(advice)
   end
 end
 
---- What to do instead of what is not possible yet at a server.
--- @tparam string instead
--- @treturn string for who names a database at a server
-function store_options.not_yet(instead)
-  return "at PostgreSQL it is not possible yet: " .. instead
-end
-
-local FROM_A_FILE = "serve what decides from a file"
-
--- Options that nothing at a server corresponds to yet: whether one is given, and what to do.
-local UNSUPPORTED = {
-  { "--record-responses", "record_responses", FROM_A_FILE },
-}
-
 --- Adds `--db`.
 -- @param command of argparse
 -- @tparam[opt] string help
@@ -107,24 +93,10 @@ function store_options.define_shared(command)
   })
 end
 
-local function problem_at_server(given)
-  for _, option in ipairs(UNSUPPORTED) do
-    local value = given[option[2]]
-    if value and value ~= 0 then
-      return ("%s: this is for a database in a file; %s"):format(option[1],
-        store_options.not_yet(option[3]))
-    end
-  end
-end
-
 --- What is wrong with their combination.
 -- @tparam table given the parsed options
 -- @treturn ?string
 function store_options.problem(given)
-  local unsupported = given.db and host.events.is_server(given.db) and problem_at_server(given)
-  if unsupported then
-    return unsupported
-  end
   if given.retention > 0 and given.retention * 86400 < given.redelivery_window then
     return string.format("--retention %g (days) is shorter than --redelivery-window %g (seconds): "
       .. "a duplicate of a deleted event would run again", given.retention,
