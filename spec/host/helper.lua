@@ -99,21 +99,25 @@ function helper.earlier(db, column, seconds)
     or ("%s - %d"):format(column, seconds * 1000)
 end
 
+--- Has events deleted that came a moment ago.
+function helper.end_dedup_window(db)
+  helper.change_database(db, ("UPDATE serving SET %s = 0"):format(
+    postgres.is_url(db) and "dedup_window_ms" or "redelivery_window"))
+end
+
 --- Has what waits for a retry run at once.
 function helper.end_waits(db)
   helper.change_database(db, ("UPDATE events SET due_at = %s WHERE state = 2"):format(
     postgres.is_url(db) and "now()" or "1"))
 end
 
---- A copy of a database that nobody uses; in a file, one in a directory.
+--- A copy of a database; in a file, one in a directory.
 function helper.copy_database(db, directory)
   if postgres.is_url(db) then
     return postgres.shared():copy(db)
   end
   local path = directory .. "/copy.db"
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(helper.read_file(db)))
-  assert(file:close())
+  run_sqlite("-readonly", db, ("VACUUM INTO '%s'"):format(path))
   return path
 end
 

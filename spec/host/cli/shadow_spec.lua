@@ -143,8 +143,7 @@ describe("palenca shadow", function()
 
   -- A copy of the database, changed.
   local function copy(change)
-    local path = stage:directory() .. "/copy.db"
-    helper.query(served.db, ("VACUUM INTO '%s'"):format(path))
+    local path = helper.copy_database(served.db, stage:directory())
     helper.change_database(path, change or "")
     return path
   end
@@ -290,7 +289,7 @@ describe("palenca shadow", function()
   it("says why an event cannot be played", function()
     local db = copy(([[
       UPDATE events SET replays = replays + 1 WHERE id = %d;
-      UPDATE event_responses SET responses = x'789c' WHERE id = %d;
+      UPDATE event_responses SET responses = substr(responses, 1, 2) WHERE id = %d;
       UPDATE events SET state = 2 WHERE id = %d;
       DELETE FROM decisions WHERE subject = %d;
       UPDATE decisions SET facts = '{}' WHERE subject = %d;
@@ -331,7 +330,8 @@ describe("palenca shadow", function()
   end)
 
   it("removes responses with their events, and those that are old", function()
-    local db = copy("UPDATE serving SET redelivery_window = 0")
+    local db = copy()
+    helper.end_dedup_window(db)
     local function count()
       return helper.query(db, "SELECT count(*) FROM event_responses")
     end
@@ -396,22 +396,32 @@ describe("palenca shadow", function()
     assert.is_nil(err:find("traceback", 1, true), err)
   end)
 
-  it("fails with a database of an earlier version, and with none", function()
-    local none = "holds no event of that time that could be played"
-    local plain = process.write_file(stage:directory() .. "/plain", ("no database\n"):rep(100))
-    for db, message in pairs({
-      [copy("DROP TABLE event_responses; DROP TABLE reconciled; "
-        .. "PRAGMA user_version = 5;")] = none,
-      [copy("DELETE FROM events")] = none,
-      [copy("DELETE FROM event_responses")] = "none of the events could be played",
-      [plain] = "is not a database",
-      ["/nowhere/events.db"] = "cannot open /nowhere/events.db",
-    }) do
+  local NONE = "holds no event of that time that could be played"
+
+  local function assert_failures(messages)
+    for db, message in pairs(messages) do
       local status, _, err = shadow(script, db, {}, env)
       assert.are.equal(1, status)
       assert.truthy(err:find(message, 1, true), err)
       assert.is_nil(err:find("traceback", 1, true), err)
     end
+  end
+
+  it("fails with a database without events, or without responses", function()
+    assert_failures({
+      [copy("DELETE FROM events")] = NONE,
+      [copy("DELETE FROM event_responses")] = "none of the events could be played",
+    })
+  end)
+
+  it("fails with a database of an earlier version, and with none #file", function()
+    local plain = process.write_file(stage:directory() .. "/plain", ("no database\n"):rep(100))
+    assert_failures({
+      [copy("DROP TABLE event_responses; DROP TABLE reconciled; "
+        .. "PRAGMA user_version = 5;")] = NONE,
+      [plain] = "is not a database",
+      ["/nowhere/events.db"] = "cannot open /nowhere/events.db",
+    })
   end)
 
   helper.it_rejects({
