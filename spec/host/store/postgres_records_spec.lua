@@ -2,6 +2,7 @@
 local helper = require("spec.host.helper")
 local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")
+local shadow_runs = require("spec.host.cli.shadow_runs")
 
 describe("several processes at PostgreSQL", function()
   local stage = helper.stage_for_each()
@@ -183,5 +184,65 @@ describe("several processes at PostgreSQL", function()
     commit()
     assert.are.same({ logins = 1, queued = 0, left_out = 0 }, finish())
     assert.are.equal(1, #helper.events(db, { "--account", MISSED }))
+  end)
+
+  local CALLING = [[
+    local palenca = require "palenca"
+    local client = palenca.new()
+    palenca.on("*", function(event)
+      assert(client:request("GET", "/v1/echo?of=" .. event.account_id))
+    end)
+  ]]
+
+  it("record responses, which a script is played with from anywhere", function()
+    local api, db = stage:server(function(request)
+      request.respond(200, '{"success":true,"data":"read"}')
+    end), cluster:database()
+    local env = { PALENCA_BASE_URL = api.url, PALENCA_API_KEY = "key" }
+    local servers = serve_three(db, CALLING, { "--record-responses" }, env)
+    for number = 1, 12 do
+      helper.post(servers[number % 3 + 1].url, { account_id = "account-" .. number })
+    end
+    helper.wait_ended(db)
+    local before = #api.requests
+    local script = process.write_file(stage:directory() .. "/script.lua", CALLING)
+    local summary, _, status, err = shadow_runs.played(script, db, {}, env)
+    assert.are.equal(0, status, err)
+    assert.are.same({ done = { done = 12 } }, shadow_runs.matrix_of(summary))
+    assert.are.equal(before, #api.requests)
+  end)
+
+  it("do not record what a handler has read whose lease had expired", function()
+    local waiting = {}
+    local api, db = stage:server(function(request)
+      if request.path:find("/v1/echo", 1, true) then
+        waiting[#waiting + 1] = request
+      else
+        request.respond(200, '{"success":true,"data":[]}')
+      end
+    end), cluster:database()
+    local env = { PALENCA_BASE_URL = api.url, PALENCA_API_KEY = "key" }
+    local function respond(number, text)
+      process.wait_for(function()
+        return waiting[number]
+      end, "a request")
+      waiting[number].respond(200, ('{"success":true,"data":"%s"}'):format(text))
+    end
+    local stopped = serve(db, CALLING, { "--record-responses" }, env)
+    helper.post(stopped.url, { account_id = "fenced" })
+    process.wait_for(function()
+      return waiting[1]
+    end, "the first request")
+    stopped:kill("sigstop")
+    serve(db, CALLING, { "--record-responses" }, env)
+    respond(2, "second")
+    helper.wait_state(db, "fenced", "done")
+    local recorded = cluster:query(db, "SELECT attempt, size, hex(responses) FROM event_responses")
+    assert.are.equal("2", recorded:match("^%d+"))
+    respond(1, "a much longer first one")
+    stopped:kill("sigcont")
+    stopped:wait_output("stderr", "(what the handlers of 1 events ended with changes nothing)")
+    assert.are.equal(recorded, cluster:query(db,
+      "SELECT attempt, size, hex(responses) FROM event_responses"))
   end)
 end)
