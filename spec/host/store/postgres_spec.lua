@@ -375,13 +375,30 @@ describe("palenca serve at PostgreSQL", function()
     end
     assert.truthy(rejected(url_of("palenca_serve")):find("permission denied", 1, true))
     assert.are.equal(0, serve(db .. "&options=-crole%3Dpalenca_owner"):stop())
-    local served = serve(url_of("palenca_serve"))
+    local api = stage:server(function(request)
+      request.respond(200, '{"success":true,"data":{"logins":[]}}')
+    end)
+    local env = { PALENCA_BASE_URL = api.url, PALENCA_API_KEY = "key",
+      PALENCA_ALERT_SECRET = "secret" }
+    local served = serve(url_of("palenca_serve"), { env = env, text = [[
+      require "palenca".on("*", { max_attempts = 1 }, function(event)
+        assert(event.account_id == "granted")
+      end)
+    ]], arguments = { "--reconcile", "--record-responses", "--alert-window", "0.2", "--alert-url",
+      api.url .. "/alerts" } })
+    served:wait_output("stderr", "(reconciled 0 logins)")
+    helper.post(served.url, { account_id = "dies" })
+    process.wait_for(function()
+      return api.requests[#api.requests].path == "/alerts"
+    end, "an alert")
     helper.post(served.url, { account_id = "granted" })
     helper.wait_state(url_of("palenca_read"), "granted", "done")
     local status, _, err = process.run(process.program(), { "events", "replay", "1", "--db",
       url_of("palenca_read") })
     assert.are.equal(1, status)
     assert.truthy(err:find("permission denied", 1, true), err)
+    assert.are.equal(0, (process.run(process.program(), { "shadow", served.directory
+      .. "/script.lua", "--db", url_of("palenca_read") }, { env = env })))
     assert.are.equal(0, served:stop())
   end)
 

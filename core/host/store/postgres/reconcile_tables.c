@@ -3,7 +3,7 @@
 #include "schema_parts.h"
 
 /* `reconciled`: for a day, a webhook of the account is a duplicate of the event; 0: it is being
- * found out whether there is one, and a webhook is stored as others are. `purged`: when the last
+ * found out whether one is missing, and a webhook is stored as others are. `purged`: when the last
  * login.success was received that was deleted. `reconciling`: which process does that of all that
  * serve, and up to which number those that have asked need not any more. */
 const char postgres_reconcile_tables[] =
@@ -25,15 +25,18 @@ const char postgres_reconcile_tables[] =
  */
 #define OUT_OF_ORDER "10000"
 #define A_DAY "interval '1 day'"
+#define ARE_WRITING                                                                                \
+  " WHERE relation = 'palenca.events'::regclass AND mode = 'RowExclusiveLock'"                     \
+  " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 
 const char postgres_reconcile_functions[] =
     "CREATE FUNCTION palenca.login_has_come(account text, began bigint, seen bigint)"
     " RETURNS boolean LANGUAGE sql STABLE AS $$"
     " SELECT EXISTS (SELECT FROM palenca.events WHERE id > seen - " OUT_OF_ORDER
     " AND account_id = account AND action = 'login.success' AND received_at >= began) $$;"
-    /* Queuing is three calls, each a transaction of its own. What begins after the first one locks
-     * the mark, and is waited for by the third; the second one waits for what has begun before, and
-     * does not see the mark. */
+    /* Queuing is three calls, each a transaction of its own. A put that starts after the first one
+     * locks the mark, and the third one waits for it; the second one waits for puts that have
+     * started before, which do not see the mark. */
     "CREATE FUNCTION palenca.begin_queuing(account text, digests bigint[],"
     " began bigint, seen bigint)"
     " RETURNS boolean LANGUAGE plpgsql AS $$"
@@ -46,14 +49,13 @@ const char postgres_reconcile_functions[] =
     " SET event = 0, until = excluded.until WHERE r.event = 0 OR r.until <= now();"
     " RETURN FOUND;"
     " END $$;"
-    /* Not for longer than for three seconds, which no put takes. */
+    /* For three seconds at most, which no put takes. */
     "CREATE FUNCTION palenca.await_puts() RETURNS void LANGUAGE plpgsql AS $$"
-    " DECLARE earlier text[] := ARRAY(SELECT virtualtransaction FROM pg_locks"
-    " WHERE relation = 'palenca.events'::regclass AND mode = 'RowExclusiveLock');"
+    " DECLARE earlier text[] := ARRAY(SELECT virtualtransaction FROM pg_locks" ARE_WRITING ");"
     " BEGIN"
     " FOR i IN 1..300 LOOP"
-    " EXIT WHEN NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'palenca.events'::regclass"
-    " AND mode = 'RowExclusiveLock' AND virtualtransaction = ANY (earlier));"
+    " EXIT WHEN NOT EXISTS (SELECT FROM pg_locks" ARE_WRITING
+    " AND virtualtransaction = ANY (earlier));"
     " PERFORM pg_sleep(0.01);"
     " END LOOP;"
     " END $$;"
@@ -76,7 +78,7 @@ const char postgres_reconcile_functions[] =
     " RETURN queued;"
     " END $$;"
     /* `asked`: the number of a process that asks to reconcile, 0 with its first call. `turn`: 1: it
-     * is the one that does, for so long; 2: one has done it since; 0: one is at it. */
+     * is the one that does, for `lease_ms`; 2: one has done it since; 0: one is at it. */
     "CREATE FUNCTION palenca.take_reconciling(INOUT asked bigint, lease_ms bigint, OUT turn bigint)"
     " LANGUAGE plpgsql AS $$"
     " BEGIN"
