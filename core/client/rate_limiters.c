@@ -367,6 +367,9 @@ void palenca_rate_limiters_divide(void (*wake)(void *context), void *context) {
   of_process.wake = wake;
   of_process.wake_context = context;
   of_process.is_woken = false;
+  for (rate_limiter *one = of_process.first; one != NULL; one = one->next) {
+    one->share = (rate_share){0}; /* what it had counts as used for whoever divided before */
+  }
   unlock();
 }
 
@@ -397,7 +400,7 @@ void palenca_rate_limiters_grant(const palenca_share_request *request,
                                  const palenca_share_grant *grant) {
   lock();
   rate_limiter *one = look_up(&of_process, request->digest, (size_t)request->limit);
-  if (one != NULL && (int64_t)one->owner == request->owner) {
+  if (one != NULL && (int64_t)one->owner == request->owner && one->share.is_asked) {
     int64_t now = clock_steady_ms();
     rate_share_grant(&one->share, grant, now);
     if (grant != NULL && request->blocked_ms > 0) {

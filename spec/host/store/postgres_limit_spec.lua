@@ -136,12 +136,14 @@ describe("the API's limit for three hosts at PostgreSQL", function()
 end)
 
 describe("a share of the API's limit at PostgreSQL", function()
-  local stage = helper.stage_for_each()
   local cluster, db
 
   setup(function()
+    local stage = helper.stage()
     cluster = postgres.shared()
     db = cluster:database()
+    assert.are.equal(0, stage:serve({ db = db }):stop()) -- which makes the tables
+    stage:clear()
   end)
 
   teardown(postgres.close_shared)
@@ -168,10 +170,6 @@ describe("a share of the API's limit at PostgreSQL", function()
     end
     return granted, last
   end
-
-  it("has its tables", function()
-    assert.are.equal(0, stage:serve({ db = db }):stop())
-  end)
 
   after_each(function()
     cluster:query(db, "TRUNCATE palenca.rate_limits, palenca.rate_shares, palenca.rate_uses")

@@ -60,8 +60,7 @@ static void log_failure(postgres_backend *self, const PGresult *result) {
   server_failure failure = {.code = ""};
   char line[500];
   postgres_note_failure(self, &failure, result);
-  (void)snprintf(line, sizeof line, "cannot take a share of the API's rate limit, calls wait: %s",
-                 failure.message);
+  (void)snprintf(line, sizeof line, "cannot share the API's rate limit: %s", failure.message);
   if (!state_of(self)->is_failing) {
     postgres_log(self, true, line);
   }

@@ -293,7 +293,8 @@ function options.add_client(command)
     argname = "URL",
   })
   options.add(command, "--rate-limit", {
-    help = "Requests a minute to the API; 0: no limit. The API allows 120.",
+    help = "Requests a minute to the API; 0: no limit. The API allows 120 for a key, over all "
+      .. "machines.",
     env = "PALENCA_RATE_LIMIT",
     convert = options.count,
     argname = "N",
