@@ -329,7 +329,7 @@ typedef struct {
   int64_t limit, kept, unused;
   int64_t wanted, spare; /* beyond what is kept; so many are to be left to others */
   bool is_waiting;       /* calls wait for them */
-  int64_t blocked_ms;    /* the server has said so: no requests for so long; 0: it has not */
+  int64_t blocked_ms;    /* for how long the API wants none; 0: not known */
 } palenca_share_request;
 typedef struct {
   int64_t granted, left; /* of what was wanted; what is left for anybody */

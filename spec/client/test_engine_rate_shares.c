@@ -89,6 +89,7 @@ SHARES_TEST(test_the_process_keeps_to_the_limit_however_much_is_granted) {
   assert_response(wait_result(f->engine), 200, "ok", 1);
   (void)submit(f->engine, &request);
   assert_held_back(f->engine);
+  assert_int_equal(palenca_engine_in_flight(f->engine), 0);
 }
 
 SHARES_TEST(test_each_key_has_its_shares_and_calls_without_a_limit_need_none) {
@@ -109,9 +110,9 @@ SHARES_TEST(test_each_key_has_its_shares_and_calls_without_a_limit_need_none) {
   assert_int_equal(palenca_engine_active(f->engine), 1);
 }
 
-SHARES_TEST(test_a_block_is_told_once_and_known_to_who_is_told) {
+SHARES_TEST(test_a_block_is_reported_once_and_kept_to_by_others) {
   START(f, RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"));
-  palenca_request request = limited(f, "blocked", 100), other = limited(f, "told", 100);
+  palenca_request request = limited(f, "blocked", 100), other = limited(f, "another process", 100);
   (void)submit(f->engine, &request);
   (void)palenca_engine_step(f->engine, 0, NULL, 0);
   palenca_share_request asked = collect();

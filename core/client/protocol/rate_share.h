@@ -1,5 +1,5 @@
 /* The share of a rate limit that this process has, where others have theirs: turns for a short
- * time, asked for in some number and ahead of need, so that a call does not wait for an answer. */
+ * time, asked for in some number and ahead of need, so that a call does not wait for a response. */
 #ifndef PALENCA_PROTOCOL_RATE_SHARE_H
 #define PALENCA_PROTOCOL_RATE_SHARE_H
 

@@ -16,18 +16,18 @@ typedef struct {
   int64_t asked_at;     /* on the owner's clock: an earlier request that comes later is void */
   int64_t limit;        /* turns in a window, over all owners */
   int64_t kept;         /* turns that the owner has, and keeps for `hold` at most */
-  int64_t unused;       /* turns that it had and gives back; it has used the rest of what it had */
+  int64_t unused;       /* turns that it had and returns; it has used the rest of what it had */
   int64_t wanted;       /* turns beyond what is kept */
   int64_t spare;        /* so many are not taken for that */
   bool is_waiting;      /* the owner has none, and cannot go on */
-  int64_t blocked;      /* nobody is to send for so long; 0: not known */
+  int64_t blocked;      /* for how long nobody may send; 0: not known */
   int64_t hold, window; /* what is used counts for a window, from when it is said on */
 } rate_share_request;
 
 typedef struct {
   int64_t granted, left; /* left: to any owner */
   int64_t wait;          /* after which to ask again, if nothing is granted */
-  int64_t blocked;       /* nobody is to send for so long; 0: not so */
+  int64_t blocked;       /* for how long nobody may send; 0: anybody may */
 } rate_share_grant;
 
 /* Whoever uses the shares. */

@@ -76,7 +76,7 @@ UNIT_TEST(test_turns_come_ahead_of_need_while_calls_use_them) {
   assert_int_equal(waited, 0);
 }
 
-UNIT_TEST(test_what_is_not_used_is_given_back) {
+UNIT_TEST(test_what_is_not_used_is_returned) {
   rate_share share = share_with_turns(1000);
   assert_int_equal(rate_share_take(&share, 1100, 0), 0);
   assert_int_equal(rate_share_due(&share), 1600); /* a report of the use */
@@ -93,7 +93,7 @@ UNIT_TEST(test_what_is_not_used_is_given_back) {
   assert_true(rate_share_due(&share) == INT64_MAX);
 }
 
-UNIT_TEST(test_what_was_given_back_in_a_lost_request_is_not_said_twice) {
+UNIT_TEST(test_what_was_returned_in_a_lost_request_is_not_said_twice) {
   rate_share share = share_with_turns(1000);
   assert_int_equal(request_of(&share, 2000).unused, 3);
   rate_share_grant(&share, NULL, 2100);
@@ -168,7 +168,7 @@ typedef struct {
   rate_share share;
   palenca_share_request request;
   palenca_share_grant grant;
-  int64_t served_at, answered_at; /* of the request under way */
+  int64_t served_at, ended_at; /* of the request under way */
   bool is_lost;
   palenca_share_request late; /* of a connection that was lost; it is served after all */
   int64_t late_at;            /* 0: there is none */
@@ -210,12 +210,12 @@ static palenca_share_grant serve(server *s, int process, const palenca_share_req
  * request has come or after it. */
 static void make_trouble(simulated *one, uint64_t *seed) {
   one->served_at += (int64_t)(next_random(seed) % 50);
-  one->answered_at += (int64_t)(next_random(seed) % (next_random(seed) % 20 == 0 ? 9000 : 90));
-  one->is_lost = next_random(seed) % 8 == 0 || one->answered_at <= one->served_at;
+  one->ended_at += (int64_t)(next_random(seed) % (next_random(seed) % 20 == 0 ? 9000 : 90));
+  one->is_lost = next_random(seed) % 8 == 0 || one->ended_at <= one->served_at;
   if (one->is_lost && next_random(seed) % 2 == 0) {
     one->served_at = INT64_MAX;
     one->late = one->request;
-    one->late_at = one->answered_at + (int64_t)(next_random(seed) % 3000);
+    one->late_at = one->ended_at + (int64_t)(next_random(seed) % 3000);
   }
 }
 
@@ -223,7 +223,7 @@ static void step_request(server *s, simulated *one, int process, int64_t now, ui
   if (!one->share.is_asked && rate_share_due(&one->share) <= now) {
     rate_share_request(&one->share, LIMIT, SPARE, now, &one->request);
     one->served_at = now + 5;
-    one->answered_at = now + 10;
+    one->ended_at = now + 10;
     if (seed != NULL) {
       make_trouble(one, seed);
     }
@@ -236,7 +236,7 @@ static void step_request(server *s, simulated *one, int process, int64_t now, ui
     (void)serve(s, process, &one->late, now);
     one->late_at = 0;
   }
-  if (one->share.is_asked && now >= one->answered_at) {
+  if (one->share.is_asked && now >= one->ended_at) {
     rate_share_grant(&one->share, one->is_lost ? NULL : &one->grant, now);
   }
 }

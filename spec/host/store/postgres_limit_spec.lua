@@ -187,10 +187,10 @@ describe("a share of the API's limit at PostgreSQL", function()
     }
     assert.are.same({ 60, 40, 0 }, granted)
     assert.are.equal(0, last.free)
-    assert.are.equal(1000, last.wait) -- some may be given back sooner
+    assert.are.equal(1000, last.wait) -- some may be returned sooner
   end)
 
-  it("counts for a window after it was used, and not when it was given back", function()
+  it("counts for a window after it was used, and not when it was returned", function()
     assert.are.same({ 100, 0, 30, 0, 70, 30 }, (take {
       { 1, wanted = 100 }, { 1, unused = 30 }, { 2, wanted = 100 }, pass(60),
       { 3, wanted = 100 }, pass(2),

@@ -80,7 +80,7 @@ const char postgres_rate_functions[] =
     " THEN ceil(extract(epoch FROM blocked - this) * 1000) ELSE 0 END;"
     " granted := CASE WHEN block_ms > 0 THEN 0 ELSE greatest(least(wanted, room), 0) END;"
     " still_free := still_free - granted;"
-    /* when to ask again: once some are free, and soon enough for what others give back */
+    /* when to ask again: once some are free, and soon enough for what others return */
     " IF granted = 0 AND wanted > 0 THEN"
     " needed := least(wanted, greatest(per_window / 40, 1)) + spare - still_free;"
     " SELECT min(expires_at) INTO free_at FROM"
