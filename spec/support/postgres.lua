@@ -79,49 +79,86 @@ local function new_directory(directory)
   return process.directory()
 end
 
+--- Gives a file, or a directory, to who runs the server.
+function postgres.give(path)
+  if uv.getuid() == 0 then
+    local found = io.popen("id -u nobody; id -g nobody")
+    assert(uv.fs_chown(path, found:read("n"), found:read("n")))
+    found:close()
+  end
+end
+
+local function make_data(self, base)
+  if base then
+    run("pg_basebackup", { "-D", self.directory .. "/data", "-R", "-c", "fast", "--no-sync", "-d",
+      base:url("postgres") .. "&application_name=standby" })
+    self:start()
+    return
+  end
+  run("initdb", { "-D", self.directory .. "/data", "-U", "palenca", "-A", "trust", "-E", "UTF8",
+    "--locale=C", "--no-sync" })
+  self:start()
+  self:query(self:url("template1"), WORDS)
+end
+
 --- Makes one and starts it.
 -- @tparam ?table options `directory`: an empty one of the caller's, who removes it, for a cluster
--- whose figures are to be those of its disk; `settings`: name → value; `env`: further variables of
--- the server's environment; `base`, a cluster: it is a standby of that one, named "standby"
+-- whose figures are to be those of its disk; `port` of 127.0.0.1 that it listens at as well;
+-- `settings`: name → value; `env`: further variables of the server's environment; `room`: the bytes
+-- of a file system that only it sees, mounted at its `room`; `base`, a cluster: it is a standby of
+-- that one, named "standby"
 -- @treturn Cluster
 function postgres.new(options)
   options = options or {}
-  local base = options.base
   local directory, remove = new_directory(options.directory)
   local self = setmetatable({ directory = directory, remove = remove, databases = 0,
-    env = options.env, settings = options.settings or TESTS }, Cluster)
-  if uv.getuid() == 0 then
-    local found = io.popen("id -u nobody; id -g nobody")
-    assert(uv.fs_chown(directory, found:read("n"), found:read("n")))
-    found:close()
-  end
+    options = options, port = options.port or 5432, room = directory .. "/room" }, Cluster)
+  assert(uv.fs_mkdir(self.room, 448))
+  postgres.give(directory)
+  postgres.give(self.room)
   -- to the connections of a test that runs as somebody else
   assert(uv.fs_chmod(directory, 493))
-  if base then
-    run("pg_basebackup", { "-D", directory .. "/data", "-R", "-c", "fast", "--no-sync", "-d",
-      base:url("postgres") .. "&application_name=standby" })
-    self:start()
-  else
-    run("initdb", { "-D", directory .. "/data", "-U", "palenca", "-A", "trust", "-E", "UTF8",
-      "--locale=C", "--no-sync" })
-    self:start()
-    self:query(self:url("template1"), WORDS)
-  end
+  make_data(self, options.base)
   return self
+end
+
+-- In a namespace of its own, where a file system is mounted for it.
+function Cluster:with_room(program, arguments, process_options)
+  if not self.options.room then
+    return program, arguments, process_options
+  end
+  local is_root = uv.getuid() == 0
+  local line = { "--mount", "/bin/sh", "-c", ([[mount -t tmpfs -o size=%d,mode=700%s room "$1" &&
+    shift && exec %s "$@"]]):format(self.options.room, is_root and ",uid=nobody" or "",
+    is_root and "" or ("unshare --map-user=%d --map-group=%d"):format(uv.getuid(), uv.getgid())),
+    "sh", self.room, program }
+  if not is_root then
+    table.insert(line, 1, "--map-root-user")
+  end
+  return "/usr/bin/unshare", table.move(arguments, 1, #arguments, #line + 1, line), process_options
 end
 
 --- Starts it again, after @{stop} or @{kill}.
 function Cluster:start()
-  local arguments = { "-D", self.directory .. "/data", "-k", self.directory, "-c",
-    "listen_addresses=" }
-  for name, value in pairs(self.settings) do
-    table.insert(arguments, "-c")
-    table.insert(arguments, name .. "=" .. value)
+  local arguments = { "-D", self.directory .. "/data", "-k", self.directory, "-p",
+    tostring(self.port), "-h", self.options.port and "127.0.0.1" or "" }
+  for _, settings in ipairs({ TESTS, self.options.settings or {} }) do
+    for name, value in pairs(settings) do
+      table.move({ "-c", name .. "=" .. value }, 1, 2, #arguments + 1, arguments)
+    end
   end
-  self.server = process.start(postgres.command("postgres", arguments, self.env))
+  self.server = process.start(self:with_room(postgres.command("postgres", arguments,
+    self.options.env)))
   process.poll_for(function()
     assert(not self.server.code, self.server.stderr)
-    return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory })) == 0
+    return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory, "-p",
+      tostring(self.port) })) == 0
+  end, "PostgreSQL to be ready")
+end
+  process.poll_for(function()
+    assert(not self.server.code, self.server.stderr)
+    return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory, "-p",
+      tostring(self.port) })) == 0
   end, "PostgreSQL to be ready")
 end
 
@@ -174,9 +211,33 @@ function Cluster:set(name, value)
   self:query(self:url("postgres"), "SELECT pg_reload_conf()")
 end
 
+--- Has the server wait with commits, from now on: for a standby that there is not. They are on its
+-- disk already. @{release_commits} ends that.
+function Cluster:hold_commits(url)
+  self:set("synchronous_standby_names", "missing")
+  local tables = 0
+  process.poll_for(function()
+    tables = tables + 1
+    local probe = process.start("/usr/bin/psql", { url, "-Xqc",
+      ("SET synchronous_commit = on; CREATE TABLE probe%d ()"):format(tables) })
+    process.poll_for(function()
+      return probe.code or self:query(url, "SELECT count(*) FROM pg_stat_activity "
+        .. "WHERE application_name = 'psql' AND wait_event = 'SyncRep'") == "1"
+    end, "a commit to wait")
+    local is_held = not probe.code
+    probe:kill("sigkill")
+    probe:wait_exit()
+    return is_held
+  end, "commits to wait")
+end
+
+function Cluster:release_commits()
+  self:set("synchronous_standby_names", "")
+end
+
 --- The URL of a database of its name.
 function Cluster:url(name)
-  return ("postgresql://palenca@/%s?host=%s"):format(name, self.directory)
+  return ("postgresql://palenca@/%s?host=%s&port=%d"):format(name, self.directory, self.port)
 end
 
 --- Makes an empty database; returns its URL.

@@ -33,7 +33,7 @@ describe("the API's limit for three hosts at PostgreSQL", function()
   local cluster, sandbox
 
   setup(function()
-    cluster = postgres.new(FAST)
+    cluster = postgres.new({ env = FAST })
   end)
 
   teardown(function()

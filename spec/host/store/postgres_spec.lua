@@ -240,39 +240,6 @@ describe("palenca serve at PostgreSQL", function()
     end, "a transaction to wait")
   end
 
-  -- From then on commits wait for a standby that there is not; they are on disk already.
-  local function hold_commits(db)
-    cluster:set("synchronous_standby_names", "missing")
-    local tables = 0
-    helper.ask_until(function()
-      tables = tables + 1
-      local probe = stage:start("/usr/bin/psql", { db, "-Xqc",
-        ("CREATE TABLE probe%d ()"):format(tables) })
-      helper.ask_until(function()
-        return probe.code or cluster:query(db, "SELECT count(*) FROM pg_stat_activity "
-          .. "WHERE application_name = 'psql' AND wait_event = 'SyncRep'") == "1"
-      end, "a commit to wait")
-      return not probe.code
-    end, "commits to wait")
-  end
-
-  it("knows after a lost connection that a batch was committed", function()
-    local db = cluster:database()
-    local served = serve(db, { arguments = { "--redelivery-window", "0" } })
-    stage:at_end(function()
-      cluster:set("synchronous_standby_names", "")
-    end)
-    hold_commits(db)
-    local connection = post_beside(served, "committed")
-    end_waiting(db, "SyncRep")
-    cluster:set("synchronous_standby_names", "")
-    local response = connection:response()
-    assert.are.equal(200, response.status, response.body)
-    helper.wait_state(db, "committed", "done")
-    assert.are.same({ 1, 1 }, { #helper.events(db), helper.json.decode(response.body).id })
-    assert.are.equal(0, served:stop())
-  end)
-
   it("sends a batch again after a lost connection if it was not committed", function()
     local db = cluster:database()
     local served = serve(db, { arguments = { "--redelivery-window", "0" } })

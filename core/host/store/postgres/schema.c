@@ -12,7 +12,7 @@
  * it. */
 #define LOCK                                                                                       \
   "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock(1346456645);"                      \
-  "SET LOCAL lock_timeout = '5s'"
+  "SET LOCAL lock_timeout = '3s'"
 
 static const char beginning[] =
     "DO $$ BEGIN IF to_regnamespace('palenca') IS NULL THEN CREATE SCHEMA palenca;"

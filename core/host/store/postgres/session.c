@@ -74,7 +74,7 @@ static PGconn *connect_for(const libpq *pq, const char *url, const char *attribu
     return NULL;
   }
   (void)pq->setNoticeReceiver(connection, ignore_notice, NULL);
-  if (!run(pq, connection, "SET lock_timeout = '5s'")) { /* whoever has locked what */
+  if (!run(pq, connection, "SET lock_timeout = '3s'")) { /* whoever has locked what */
     (void)fail(pq, connection, error);
     pq->finish(connection);
     return NULL;
@@ -155,7 +155,7 @@ static const char setup_text[] =
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
     "SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
     "SET max_parallel_workers_per_gather = 0;"
-    "SET lock_timeout = '3s'; SET statement_timeout = '9s';"
+    "SET lock_timeout = '2s'; SET statement_timeout = '9s';"
     "SET idle_in_transaction_session_timeout = '10s'; SET search_path = '';"
     "SET default_transaction_isolation = 'read committed';"
     "LISTEN palenca";
