@@ -149,12 +149,11 @@ function Cluster:start()
   end
   self.server = process.start(self:with_room(postgres.command("postgres", arguments,
     self.options.env)))
-  process.poll_for(function()
-    assert(not self.server.code, self.server.stderr)
-    return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory, "-p",
-      tostring(self.port) })) == 0
-  end, "PostgreSQL to be ready")
+  self:wait_ready()
 end
+
+--- Waits until it takes connections, as after a crash of one of its processes.
+function Cluster:wait_ready()
   process.poll_for(function()
     assert(not self.server.code, self.server.stderr)
     return (process.run(programs() .. "pg_isready", { "-q", "-h", self.directory, "-p",

@@ -381,7 +381,9 @@ describe("palenca serve at PostgreSQL", function()
     assert.truthy(err:find("port 1 failed", 1, true), err)
     local script = process.write_file(stage:directory() .. "/script.lua", "")
     local secret = "postgresql://palenca:hunter2@127.0.0.1:1/x?sslpassword=hunter3"
-    for _, url in ipairs({ secret, secret .. "&port=no", secret .. "&[" }) do
+    for _, url in ipairs({ secret, secret .. "&port=no", secret .. "&[",
+      "postgresql://palenca:hunter2/3@127.0.0.1/x", "postgresql://palenca:x@hunter@127.0.0.1/x" })
+    do
       local status, out, shown = process.run(process.program(), { "serve", script },
         { env = { PALENCA_DB = url } })
       assert.are.equal(1, status)

@@ -103,7 +103,7 @@ describe("palenca serve, while PostgreSQL is in trouble,", function()
 
   local function wait_held(db, condition)
     return helper.ask_until(function()
-      local pid = backends(db, "pid", WAITS .. (condition or ""))
+      local pid = backends(db, "min(pid)", WAITS .. (condition or ""))
       return pid ~= "" and pid
     end, "a commit to wait for a standby")
   end
@@ -128,14 +128,16 @@ describe("palenca serve, while PostgreSQL is in trouble,", function()
       end
       assert.are.equal(405, http.request("GET", served.url).status) -- which has come after them
       cluster:query(db, ("SELECT pg_terminate_backend(%s)"):format(pid))
+      -- a process of the server that is ended in order sends what it has done so far; this does not
       pid = wait_held(db, " AND pid <> " .. pid)
-      cluster:query(db, ("SELECT pg_terminate_backend(%s)"):format(pid))
+      assert.are.equal(0, (process.run("/bin/kill", { "-KILL", pid })))
       local ids = {}
       for i, connection in ipairs(connections) do
         local response = connection:response()
         assert.are.equal(200, response.status, response.body)
         ids[i] = helper.json.decode(response.body).id
       end
+      cluster:wait_ready()
       cluster:release_commits()
       assert.are.equal(duplicates, metric(served, "palenca_events_duplicates_total"))
       assert.are.equal(6 - duplicates, metric(served, "palenca_events_stored_total"))
@@ -158,9 +160,11 @@ describe("palenca serve, while PostgreSQL is in trouble,", function()
     wait_for_standbys(db, true)
     local connection = post_beside(served, helper.body({ account_id = "a" }))
     local pid = wait_held(db)
-    cluster:query(db, ("SELECT pg_cancel_backend(%s)"):format(pid))
-    wait_held(db, " AND pid <> " .. pid)
-    assert.is_nil(connection:poll())
+    for _ = 1, 2 do -- that of the put, and that of the next connection
+      cluster:query(db, ("SELECT pg_cancel_backend(%s)"):format(pid))
+      pid = wait_held(db, " AND pid <> " .. pid)
+      assert.is_nil(connection:poll())
+    end
     cluster:release_commits()
     assert.are.equal(200, connection:response().status)
     assert.are.equal(1, #helper.wait_ended(db))
@@ -283,6 +287,33 @@ describe("palenca serve, while PostgreSQL is in trouble,", function()
     end
     assert.is_nil(table.concat(said):find("hunter", 1, true))
   end)
+
+  it("is not ready while a server takes connections and does not respond, and can be stopped",
+    function()
+      local db = cluster:database()
+      local frozen, ending = serve(db), serve(db)
+      helper.post(frozen.url, { account_id = "before" })
+      -- with a connection that comes to an end only once it is closing
+      local held = psql(db, "BEGIN; SELECT FROM palenca.hosts FOR UPDATE; SELECT pg_sleep(60)")
+      helper.ask_until(function()
+        return cluster:query(db, "SELECT count(*) FROM pg_stat_activity WHERE datname = "
+          .. "current_database() AND wait_event = 'PgSleep'") == "1"
+      end, "the rows to be held")
+      backends(db, "pg_terminate_backend(pid)")
+      helper.ask_until(function()
+        return backends(db, "count(*)", "wait_event = 'transactionid'") == "2"
+      end, "two connections to wait")
+      ending:kill("sigterm")
+      wait_ready(frozen, 503, "store_failing")
+      cluster.server:kill("sigstop")
+      held:kill("sigint")
+      assert.are.equal(0, ending:wait_exit(), ending.stderr)
+      cluster.server:kill("sigcont")
+      wait_ready(frozen, 200)
+      helper.post(frozen.url, { account_id = "after" })
+      helper.wait_states(db, { "before", "after" }, "done")
+      assert.are.equal(0, frozen:stop())
+    end)
 
   -- ---- locks ----
 

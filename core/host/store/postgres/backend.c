@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define LEAVE_MS 200
+/* So long a connection may take that is made after one that was lost. */
+#define COMING_BACK_MS 1000
 
 static postgres_backend *self_of(event_backend *backend) {
   return (postgres_backend *)(void *)backend;
@@ -42,7 +44,9 @@ static event_failure failure(const event_backend *backend) {
 /* A connection that comes back at once is none. */
 static event_failure problem(event_backend *backend) {
   const postgres_backend *self = self_of(backend);
-  return is_up(self) || self->wait_ms == 0 ? EVENT_FAILURE_NONE : EVENT_FAILURE_OTHER;
+  bool is_back_soon = self->wait_ms == 0 && clock_steady_ms() - self->lost_at < COMING_BACK_MS;
+  bool has_none = is_up(self) ? self->is_silent : !is_back_soon;
+  return has_none ? EVENT_FAILURE_OTHER : EVENT_FAILURE_NONE;
 }
 
 static bool probe(event_backend *backend) {

@@ -38,6 +38,7 @@ bool postgres_use_session(postgres_backend *self) {
   self->may_be_ready = true;
   self->wait_ms = 0;
   self->connected_at = clock_steady_ms();
+  self->lost_at = 0;
   self->request.is_first = false;
   return link_open(&self->link, self->loop, connection);
 }
@@ -65,7 +66,6 @@ static void on_opened(uv_work_t *work, int status) {
     if (is_open) {
       self->pq->finish(opened->connection);
     }
-    free(opened->last_ids);
     postgres_release(self);
     return;
   }
@@ -100,6 +100,7 @@ void postgres_connect(postgres_backend *self) {
 }
 
 void postgres_reconnect(postgres_backend *self) {
+  self->lost_at = clock_steady_ms();
   self->connect_at = self->connected_at + WAIT_MIN_MS;
   postgres_connect(self);
 }

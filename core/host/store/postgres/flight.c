@@ -10,7 +10,8 @@
 /* Between two signs of life: so many in the time of a lease, and one a second at least. */
 #define UPKEEPS_PER_LEASE 5
 #define UPKEEP_MAX_MS 1000
-/* A server that does not respond for this time counts as away. */
+/* A server that does not respond for this time is said to be, and then counts as away. */
+#define SILENCE_SAID_MS 3000
 #define SILENCE_MS 10000
 /* How long those who wait for a batch wait for the server to come back, and say what became of it.
  */
@@ -72,6 +73,7 @@ static void record_failure(postgres_backend *self, const server_failure *failure
 static void begin_flight(postgres_backend *self, flight_kind kind) {
   self->flight = kind;
   self->flight_since = self->heard_at = clock_steady_ms();
+  self->is_silent = false;
   self->flight_failure = (server_failure){.code = ""};
 }
 
@@ -291,6 +293,7 @@ static void on_idle(void *context) {
 static void on_result(void *context, statement_id id, const PGresult *result) {
   postgres_backend *self = context;
   self->heard_at = clock_steady_ms();
+  self->is_silent = false;
   if (self->flight == FLIGHT_UPKEEP) {
     postgres_take_upkeep(self, id, result);
   } else if (self->flight == FLIGHT_RATE_SHARES) {
@@ -342,6 +345,7 @@ static void on_lost(void *context, const char *reason) {
   (void)snprintf(self->reason, sizeof self->reason, "%s", reason);
   self->failure = EVENT_FAILURE_OTHER;
   postgres_lose_rate_shares(self);
+  self->is_silent = false;
   if (self->batch != NULL) {
     lose_batch(self);
   }
@@ -419,6 +423,17 @@ void postgres_on_unconnected(postgres_backend *self) {
   }
 }
 
+static void follow_silence(postgres_backend *self, int64_t silence) {
+  if (silence >= SILENCE_MS) {
+    link_close(&self->link);
+    on_lost(self, "the server has not responded for 10 seconds");
+  } else if (silence >= SILENCE_SAID_MS && !self->is_silent) {
+    self->is_silent = true;
+    self->failure = EVENT_FAILURE_OTHER;
+    (void)snprintf(self->reason, sizeof self->reason, "the server has not responded for 3 seconds");
+  }
+}
+
 void postgres_tick(uv_timer_t *handle) {
   postgres_backend *self = handle->data;
   int64_t now = clock_steady_ms();
@@ -427,10 +442,9 @@ void postgres_tick(uv_timer_t *handle) {
   }
   if (!is_up(self)) {
     postgres_connect(self);
-  } else if (self->flight != FLIGHT_NONE && now - self->heard_at >= SILENCE_MS) {
-    link_close(&self->link);
-    on_lost(self, "the server has not responded for 10 seconds");
-  } else if (self->flight == FLIGHT_NONE && self->batch == NULL && now >= self->upkeep_at) {
+  } else if (self->flight != FLIGHT_NONE) {
+    follow_silence(self, now - self->heard_at);
+  } else if (self->batch == NULL && now >= self->upkeep_at) {
     start_upkeep(self);
   } else {
     postgres_take_due_rate_shares(self);

@@ -104,7 +104,8 @@ typedef struct postgres_backend {
   host_error open_error;
   bool is_connecting, is_closing;
   int users;                                 /* the timer, and who connects */
-  int64_t wait_ms, connect_at, connected_at; /* on the monotonic clock */
+  int64_t wait_ms;                           /* until the next try */
+  int64_t connect_at, connected_at, lost_at; /* on the monotonic clock */
 
   flight_kind flight, cleaned; /* what the cleanup is of */
   int64_t flight_since, heard_at;
@@ -135,6 +136,7 @@ typedef struct postgres_backend {
   event_failure failure; /* of the last batch, or upkeep */
   bool is_weak_logged, is_upkeep_failing;
   bool is_read_only; /* what was connected to, since */
+  bool is_silent;    /* for a while, with something under way */
 } postgres_backend;
 
 /* ---- held_leases.c ---- */

@@ -42,7 +42,7 @@ static int latest_version(void) {
 
 static bool fail(const libpq *pq, PGconn *connection, host_error *error) {
   char reason[400];
-  session_reason(pq->errorMessage(connection), reason, sizeof reason);
+  session_last_reason(pq, connection, reason, sizeof reason);
   return host_error_set(error, HOST_FAILED, "cannot use the tables: %s", reason);
 }
 

@@ -5,6 +5,7 @@
 #include "link.h"
 #include "schema.h"
 #include "statements.h"
+#include "url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,18 +27,24 @@ void session_reason(const char *message, char *to, size_t size) {
   to[used] = '\0';
 }
 
-static bool fail(const libpq *pq, PGconn *connection, host_error *error) {
+void session_last_reason(const libpq *pq, const PGconn *connection, char *to, size_t size) {
+  session_reason(pq->errorMessage(connection), to, size);
+  if (to[0] == '\0') {
+    (void)snprintf(to, size, "the server does not respond");
+  }
+}
+
+static bool fail(const libpq *pq, const PGconn *connection, host_error *error) {
   char reason[500];
-  session_reason(pq->errorMessage(connection), reason, sizeof reason);
-  return host_error_set(error, HOST_FAILED, "%s",
-                        reason[0] != '\0' ? reason : "the server does not respond");
+  session_last_reason(pq, connection, reason, sizeof reason);
+  return host_error_set(error, HOST_FAILED, "%s", reason);
 }
 
 /* What libpq says of a URL that it cannot read may have all of it in it, with the password. */
 static bool can_be_read(const libpq *pq, const char *url, host_error *error) {
   PQconninfoOption *options = pq->conninfoParse(url, NULL);
   pq->conninfoFree(options);
-  return options != NULL ||
+  return (options != NULL && postgres_url_is_clear(url)) ||
          host_error_set(error, HOST_FAILED,
                         "it is not a URL such as postgresql://user@host/database?sslmode=require");
 }

@@ -41,5 +41,7 @@ PGconn *session_connect(const libpq *pq, const char *url, host_error *error);
 
 /* What a connection, or a result of it, says of its last failure, in one line. */
 void session_reason(const char *message, char *to, size_t size);
+/* The same of a connection that is not on the loop, whose server may not have responded. */
+void session_last_reason(const libpq *pq, const PGconn *connection, char *to, size_t size);
 
 #endif

@@ -21,6 +21,37 @@ bool postgres_is_url(const char *name) {
   return after_scheme(name) != NULL;
 }
 
+/* Of `host:port,host:port/database`; a colon in brackets is an address's. */
+static bool has_other_ports_than_numbers(const char *at) {
+  bool is_in_brackets = false;
+  for (; strchr("/?", *at) == NULL; at++) { /* or its end */
+    is_in_brackets = *at == '[' || (is_in_brackets && *at != ']');
+    if (*at == ':' && !is_in_brackets) {
+      const char *port = at + 1;
+      if (strchr(",/?", port[strspn(port, "0123456789")]) == NULL) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+bool postgres_url_is_clear(const char *url) {
+  const char *from = after_scheme(url);
+  if (from == NULL) {
+    return false;
+  }
+  size_t size = strcspn(from, "?");
+  const char *at = memchr(from, '@', size);
+  const char *path = memchr(from, '/', size);
+  if (at == NULL) {
+    return !has_other_ports_than_numbers(from);
+  }
+  size_t left = size - (size_t)(at + 1 - from);
+  return (path == NULL || path > at) && memchr(at + 1, '@', left) == NULL &&
+         !has_other_ports_than_numbers(at + 1);
+}
+
 typedef struct {
   char *data;
   size_t size, room;

@@ -14,4 +14,8 @@ void postgres_url_without_password(const char *name, char *to, size_t size);
 /* The same, allocated; NULL: out of memory. */
 char *postgres_url_for_people(const char *name);
 
+/* Whether it can be read in one way only. Of a password whose `@`, `/` or `?` is not escaped libpq
+ * takes the rest for a host, a port or a database, which it names in its errors. */
+bool postgres_url_is_clear(const char *url);
+
 #endif

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* As much as PostgreSQL takes. */
+#define MESSAGE_MAX ((size_t)1 << 30)
+
 static void put(char *to, uint64_t integer, size_t size) {
   for (size_t i = 0; i < size; i++) {
     to[i] = (char)(integer >> (8 * (size - 1 - i)) & 0xff);
@@ -11,6 +14,7 @@ static void put(char *to, uint64_t integer, size_t size) {
 }
 
 static void append(values *to, const void *data, size_t size) {
+  to->bytes.limit = MESSAGE_MAX;
   to->has_failed = to->has_failed || (size > 0 && !palenca_buffer_append(&to->bytes, data, size));
   if (!to->has_failed && to->count > 0) {
     to->ends[to->count - 1] = to->bytes.size;

@@ -17,7 +17,8 @@ typedef enum {
   VALUES_TEXT = 25,
 } values_type;
 
-/* To be zero-initialized. Once memory was lacking nothing more is added. */
+/* To be zero-initialized. Once memory was lacking, or the server would not take more, nothing more
+ * is added. */
 typedef struct {
   palenca_buffer bytes;
   size_t starts[VALUES_MAX], ends[VALUES_MAX];

@@ -57,6 +57,26 @@ static void test_what_has_no_room_is_left_out(void **state) {
   assert_string_equal(shown, "postgresql://u@host");
 }
 
+static void test_what_can_be_read_in_two_ways_is_not_clear(void **state) {
+  (void)state;
+  const char *const clear[] = {"postgresql://",          "postgresql://h:1,i:2/x",
+                               "postgresql://u@h",       "postgresql://u:se%40cret@[::1]:5432/x",
+                               "postgresql:///x?host=/", "postgresql://u:p@/x?options=-cx%3Da:b@c"};
+  const char *const others[] = {"palenca.db",
+                                "postgresql://u:sec@ret@h/x",
+                                "postgresql://u:sec/ret@h/x",
+                                "postgresql://u:123/ret@h/x",
+                                "postgresql://u:sec?ret@h/x",
+                                "postgresql://u:secret",
+                                "postgresql://u:p@h:1,i:b/x"};
+  for (size_t i = 0; i < sizeof clear / sizeof clear[0]; i++) {
+    assert_true(postgres_url_is_clear(clear[i]));
+  }
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    assert_false(postgres_url_is_clear(others[i]));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_urls_are_known_by_their_scheme),
@@ -64,6 +84,7 @@ int main(void) {
       cmocka_unit_test(test_a_password_is_not_shown),
       cmocka_unit_test(test_a_password_that_is_not_escaped_is_not_shown),
       cmocka_unit_test(test_what_has_no_room_is_left_out),
+      cmocka_unit_test(test_what_can_be_read_in_two_ways_is_not_clear),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
