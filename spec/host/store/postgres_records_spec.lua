@@ -195,8 +195,13 @@ describe("several processes at PostgreSQL", function()
   ]]
 
   it("record responses, which a script is played with from anywhere", function()
+    local text = {} -- which cannot be compressed, so that some of them are many for a statement
+    for at = 1, 2 ^ 19 do
+      text[at] = string.char(math.random(48, 57), math.random(97, 122))
+    end
+    local response = ('{"success":true,"data":"%s"}'):format(table.concat(text))
     local api, db = stage:server(function(request)
-      request.respond(200, '{"success":true,"data":"read"}')
+      request.respond(200, response)
     end), cluster:database()
     local env = { PALENCA_BASE_URL = api.url, PALENCA_API_KEY = "key" }
     local servers = serve_three(db, CALLING, { "--record-responses" }, env)
@@ -210,6 +215,12 @@ describe("several processes at PostgreSQL", function()
     assert.are.equal(0, status, err)
     assert.are.same({ done = { done = 12 } }, shadow_runs.matrix_of(summary))
     assert.are.equal(before, #api.requests)
+    serve(db, CALLING, { "--retention", "0.000001", "--redelivery-window", "0" }, env)
+    helper.ask_until(function()
+      return cluster:query(db, "SELECT (SELECT count(*) FROM events) + (SELECT count(*)"
+        .. " FROM event_responses)") == "0"
+    end, "all to be deleted")
+    assert.are.equal("t", cluster:query(db, "SELECT received_at > 0 FROM purged"))
   end)
 
   it("do not record what a handler has read whose lease had expired", function()

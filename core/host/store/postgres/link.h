@@ -9,7 +9,7 @@
 
 #include <uv.h>
 
-#define LINK_STEPS_MAX 64
+#define LINK_STEPS_MAX 1024
 #define LINK_SHORT_COMMIT "a commit was canceled while it waited for the standbys"
 
 /* Called on the loop. None of them may close the link but on_idle and on_lost. */

@@ -1,6 +1,10 @@
 /* Sends the recorded responses of ended events to PostgreSQL. */
 #include "internal.h"
 
+/* Bytes of recordings from which on the rest is in another statement: PostgreSQL takes a gigabyte
+ * in one, and memory for all of it. */
+#define PART_SIZE ((size_t)1 << 20)
+
 static bool has_recording(const event_finish *finish) {
   return finish->id > 0 && finish->recording != NULL &&
          (finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD);
@@ -43,19 +47,24 @@ static int64_t state_of(const event_finish *finish, const recording_parts *parts
   return parts->state;
 }
 
-static void add_integers(postgres_backend *self, const event_finish *first, integer_of *of) {
+/* Some of the batch's finishes, from one that has a recording. */
+typedef struct {
+  const event_finish *first, *end;
+} part;
+
+static void add_integers(postgres_backend *self, part of, integer_of *integer) {
   values_begin_array(&self->values, VALUES_INTEGER);
-  for (const event_finish *f = first; f != NULL; f = f->next) {
+  for (const event_finish *f = of.first; f != of.end; f = f->next) {
     if (has_recording(f)) {
       const recording_parts parts = event_recording_parts(f->recording);
-      values_add_integer_element(&self->values, of(f, &parts));
+      values_add_integer_element(&self->values, integer(f, &parts));
     }
   }
 }
 
-static void add_responses(postgres_backend *self, const event_finish *first) {
+static void add_responses(postgres_backend *self, part of) {
   values_begin_array(&self->values, VALUES_BYTES);
-  for (const event_finish *f = first; f != NULL; f = f->next) {
+  for (const event_finish *f = of.first; f != of.end; f = f->next) {
     if (has_recording(f)) {
       const recording_parts parts = event_recording_parts(f->recording);
       values_add_element(&self->values, parts.packed_size > 0 ? parts.packed : "",
@@ -64,19 +73,34 @@ static void add_responses(postgres_backend *self, const event_finish *first) {
   }
 }
 
-void postgres_send_recordings(postgres_backend *self) {
+static void send_part(postgres_backend *self, part of) {
   static integer_of *const integers[] = {id_of,      attempt_of, replay_of, started_of,
                                          decided_of, size_of,    state_of};
-  const event_finish *first = self->batch->finishes;
-  while (first != NULL && !has_recording(first)) {
-    first = first->next;
-  }
-  if (first == NULL) {
-    return;
-  }
   for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
-    add_integers(self, first, integers[i]);
+    add_integers(self, of, integers[i]);
   }
-  add_responses(self, first);
+  add_responses(self, of);
   link_send(&self->link, STATEMENT_RECORD, &self->values);
+}
+
+static part next_part(const event_finish *from) {
+  size_t size = 0;
+  part next = {.first = from};
+  while (next.first != NULL && !has_recording(next.first)) {
+    next.first = next.first->next;
+  }
+  for (next.end = next.first; next.end != NULL && size < PART_SIZE; next.end = next.end->next) {
+    if (has_recording(next.end)) {
+      size += event_recording_parts(next.end->recording).packed_size;
+    }
+  }
+  return next;
+}
+
+void postgres_send_recordings(postgres_backend *self) {
+  part next = next_part(self->batch->finishes);
+  while (next.first != NULL) {
+    send_part(self, next);
+    next = next_part(next.end);
+  }
 }
