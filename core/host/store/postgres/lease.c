@@ -39,34 +39,48 @@ static void write_pattern(const char *pattern, char to[PATTERN_MAX]) {
   to[used] = '\0';
 }
 
-static void add_patterns(postgres_backend *self, bool only_exhausted) {
+static void add_patterns(postgres_backend *self) {
   char text[PATTERN_MAX];
   values_begin_array(&self->values, VALUES_TEXT);
   for (int i = 0; i < self->limits.count; i++) {
-    const concurrency_limit *limit = &self->limits.list[i];
-    if (is_pattern(limit) && (!only_exhausted || places_left(limit) == 0)) {
-      write_pattern(limit->pattern, text);
+    if (is_pattern(&self->limits.list[i])) {
+      write_pattern(self->limits.list[i].pattern, text);
       values_add_text_element(&self->values, text);
     }
   }
+  values_add_text_element(&self->values, "%");
 }
 
-static void add_places(postgres_backend *self, size_t max) {
+static bool is_of_all(const concurrency_limit *limit) {
+  return limit->pattern != NULL && limit->limit > 0 && !is_pattern(limit);
+}
+
+static void add_limits(postgres_backend *self) {
+  size_t all = 0;
   values_begin_array(&self->values, VALUES_INTEGER);
   for (int i = 0; i < self->limits.count; i++) {
-    if (is_pattern(&self->limits.list[i])) {
-      values_add_integer_element(&self->values, places_left(&self->limits.list[i]));
+    const concurrency_limit *limit = &self->limits.list[i];
+    all = is_of_all(limit) ? limit->limit : all;
+    if (is_pattern(limit)) {
+      values_add_integer_element(&self->values, (int64_t)limit->limit);
     }
   }
-  values_add_integer_element(&self->values, (int64_t)max);
+  values_add_integer_element(&self->values, (int64_t)all);
+}
+
+static bool has_limits(const postgres_backend *self) {
+  bool has_any = false;
+  for (int i = 0; i < self->limits.count; i++) {
+    has_any = has_any || is_pattern(&self->limits.list[i]) || is_of_all(&self->limits.list[i]);
+  }
+  return has_any;
 }
 
 static size_t max_leases(const postgres_backend *self) {
   size_t max = self->batch->leases;
   for (int i = 0; i < self->limits.count; i++) {
     const concurrency_limit *limit = &self->limits.list[i];
-    bool is_of_all = limit->pattern != NULL && limit->limit > 0 && !is_pattern(limit);
-    if (is_of_all && (size_t)places_left(limit) < max) {
+    if (is_of_all(limit) && (size_t)places_left(limit) < max) {
       max = (size_t)places_left(limit);
     }
   }
@@ -108,12 +122,13 @@ static void send_timers(postgres_backend *self, size_t max) {
 
 static void send_lease(postgres_backend *self, size_t max) {
   values *to = &self->values;
+  if (max > 0 && has_limits(self)) {
+    link_send(&self->link, STATEMENT_LOCK_LIMITS, NULL);
+  }
   values_add_integer(to, self->host);
   values_add_integer(to, (int64_t)max);
-  add_patterns(self, false);
-  values_add_text_element(to, "%"); /* all others */
-  add_places(self, max);
-  add_patterns(self, true);
+  add_patterns(self);
+  add_limits(self);
   self->retries_last = !self->retries_last;
   values_add_integer(to, self->retries_last ? -1 : 1);
   postgres_add_accounts(self);
@@ -264,7 +279,7 @@ static void start_timer(postgres_backend *self, int64_t id) {
   }
 }
 
-/* Of an event under two limits only one was counted by the server. False: it is too many. */
+/* False: it is too many, by a limit that has come up since it was asked for. */
 static bool hold(postgres_backend *self, event_grant *grant) {
   event_finish *finish = grant->finish;
   if (finish->id < 0) {

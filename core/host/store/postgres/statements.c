@@ -67,8 +67,8 @@
 /* The first events of accounts that were behind another one, which has ended: of the accounts that
  * were put or finished by the transaction before this one. */
 #define FIRST_BEHIND                                                                               \
-  "WITH accounts AS MATERIALIZED (SELECT unnest($7::text[]) AS account_id UNION"                   \
-  " SELECT account_id FROM palenca.events WHERE id = ANY ($8::bigint[]))"                          \
+  "WITH accounts AS MATERIALIZED (SELECT unnest($6::text[]) AS account_id UNION"                   \
+  " SELECT account_id FROM palenca.events WHERE id = ANY ($7::bigint[]))"                          \
   ", heads AS MATERIALIZED (SELECT e.id, e.action FROM palenca.events AS e"                        \
   " WHERE e.id = ANY (ARRAY(SELECT h.id FROM accounts AS a CROSS JOIN LATERAL"                     \
   " (SELECT w.id, w.account_id, w.is_behind FROM palenca.events AS w WHERE w.state = 0"            \
@@ -193,28 +193,35 @@ static const struct {
                         " WHERE name IN (SELECT name FROM palenca.timers"
                         " WHERE name = ANY ($2::text[]) AND owner IS NULL AND due_at <= now()"
                         " ORDER BY due_at LIMIT $3::bigint FOR UPDATE SKIP LOCKED) RETURNING name"},
-    /* $3: the patterns of limits, each with the places that are left under it, and '%' at the end;
-     * an event counts under the first that it matches. What was behind another event and is not
-     * leased now can be from now on. */
+    /* The counts of those that run must be of after the commit of whoever has leased before. */
+    [STATEMENT_LOCK_LIMITS] = {"lock_limits", "SELECT pg_advisory_xact_lock(1346456646)"},
+    /* $3, $4: the patterns of limits, and '%' at the end, each with how many may run at once on all
+     * machines; 0: as many as can. An event is looked for under the first that it matches, and
+     * leased if there is room for it under all. What was behind another event and is not leased now
+     * can be from now on. */
     [STATEMENT_LEASE] =
         {"lease", FIRST_BEHIND
-         ", due AS MATERIALIZED (SELECT id FROM palenca.events"
-         " WHERE state = 2 AND due_at <= now() AND NOT action LIKE ANY ($5::text[])"
-         " ORDER BY due_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
-         ", groups AS MATERIALIZED (SELECT pattern, free, place"
-         " FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS g(pattern, free, place))"
-         ", received AS MATERIALIZED (SELECT c.id, g.place, g.free FROM groups AS g"
-         " CROSS JOIN LATERAL (SELECT e.id FROM palenca.events AS e"
+         ", groups AS MATERIALIZED (SELECT pattern, place, CASE WHEN most = 0 THEN $2::bigint"
+         " ELSE greatest(0, most - (SELECT count(*) FROM palenca.events AS r WHERE r.state = 1"
+         " AND r.action LIKE pattern)) END AS free"
+         " FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS g(pattern, most, place))"
+         ", due AS MATERIALIZED (SELECT c.id, c.action FROM groups AS g CROSS JOIN LATERAL"
+         " (SELECT e.id, e.action FROM palenca.events AS e"
+         " WHERE e.state = 2 AND e.due_at <= now() AND e.action LIKE g.pattern"
+         " AND NOT e.action LIKE ANY (($3::text[])[1:g.place - 1])"
+         " ORDER BY e.due_at LIMIT least(g.free, $2::bigint) FOR UPDATE SKIP LOCKED) AS c)"
+         ", received AS MATERIALIZED (SELECT c.id, c.action FROM groups AS g CROSS JOIN LATERAL"
+         " (SELECT e.id, e.action FROM palenca.events AS e"
          " WHERE e.state = 0 AND NOT e.is_behind AND e.action LIKE g.pattern"
          " AND NOT e.action LIKE ANY (($3::text[])[1:g.place - 1])" ACCOUNT_IS_FREE
-         " ORDER BY e.id LIMIT g.free FOR UPDATE SKIP LOCKED) AS c)"
-         ", waiting AS (SELECT id, free, row_number() OVER (PARTITION BY place ORDER BY id) AS n"
-         " FROM (SELECT id, place, free FROM received UNION ALL SELECT h.id, g.place, g.free"
-         " FROM heads AS h CROSS JOIN LATERAL (SELECT place, free FROM groups"
-         " WHERE h.action LIKE pattern ORDER BY place LIMIT 1) AS g) AS u)"
-         ", chosen AS MATERIALIZED (SELECT id FROM (SELECT id, 1 AS kind FROM due"
-         " UNION ALL SELECT id, 2 FROM waiting WHERE n <= free) AS u"
-         " ORDER BY kind * $6::bigint, id LIMIT $2::bigint)"
+         " ORDER BY e.id LIMIT least(g.free, $2::bigint) FOR UPDATE SKIP LOCKED) AS c)"
+         ", candidates AS (SELECT id, action, $5::bigint AS turn FROM due"
+         " UNION ALL SELECT id, action, 0 FROM received"
+         " UNION ALL SELECT id, action, 0 FROM heads)"
+         ", chosen AS MATERIALIZED (SELECT id FROM (SELECT c.id, c.turn, g.free,"
+         " row_number() OVER (PARTITION BY g.place ORDER BY c.turn, c.id) AS n"
+         " FROM candidates AS c JOIN groups AS g ON c.action LIKE g.pattern) AS u"
+         " GROUP BY id, turn HAVING bool_and(n <= free) ORDER BY turn, id LIMIT $2::bigint)"
          ", promoted AS (UPDATE palenca.events SET is_behind = false"
          " WHERE id = ANY (ARRAY(SELECT id FROM heads EXCEPT SELECT id FROM chosen)))"
          ", leased AS (UPDATE palenca.events AS e SET state = 1, is_behind = false,"
