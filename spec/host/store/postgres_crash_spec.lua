@@ -1,5 +1,6 @@
 --- `palenca serve` at a PostgreSQL that crashes: what it has lost, and connections that are gone.
 local helper = require("spec.host.helper")
+local http = require("spec.support.http")
 local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")
 local uv = require("luv")
@@ -112,7 +113,10 @@ describe("palenca serve at a PostgreSQL that crashes", function()
         return ok and other
       end, "another connection")
     end
-    helper.post(served.url, { account_id = "after" })
+    helper.ask_until(function() -- the connection is there a little before it is used
+      local body = helper.body({ account_id = "after" })
+      return http.request("POST", served.url, body).status == 200
+    end, "200")
     helper.wait_state(db, "after", "done")
     assert.are.equal(0, served:stop(), served.stderr)
   end)
