@@ -400,7 +400,6 @@ describe("palenca serve at PostgreSQL", function()
     for _, case in ipairs({
       { "pg_dump", "events", "backup", "x.db" },
       { "pg_restore", "events", "restore", "x.db" },
-      { "not possible yet: compare 'palenca logins'", "reconcile" },
     }) do
       local arguments = { table.unpack(case, 2) }
       table.insert(arguments, "--db")
@@ -408,15 +407,6 @@ describe("palenca serve at PostgreSQL", function()
       local status, _, err = process.run(process.program(), arguments)
       assert.are.equal(2, status, err)
       assert.truthy(err:find(case[1], 1, true), err)
-    end
-    local script = process.write_file(stage:directory() .. "/script.lua", "")
-    for option, instead in pairs({
-      ["--record-responses"] = "from a file",
-      ["--reconcile"] = "palenca logins",
-    }) do
-      local status, _, err = process.run(process.program(), { "serve", script, "--db", db, option })
-      assert.are.equal(2, status, err)
-      assert.truthy(err:find("not possible yet: .*" .. instead), err)
     end
   end)
 
