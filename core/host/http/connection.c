@@ -272,7 +272,8 @@ static void take(http_connection *c, const char *data, size_t size) {
 
 /* The peer sends no more, but may still read. */
 static void end_input(http_connection *c) {
-  c->is_ended = c->closes = c->exchange.is_abandoned = true;
+  c->is_ended = c->closes = true;
+  c->exchange.is_abandoned = true;
   if (c->state == HTTP_STATE_READING || c->state == HTTP_STATE_LINGERING) {
     http_connection_close(c);
   }
