@@ -7,7 +7,7 @@ local process = require("spec.support.process")
 
 local ROUNDS, SECONDS = tonumber(arg[1] or 3), tonumber(arg[2] or 5)
 local WAITING = tonumber(arg[3] or 1000000)
--- In all, over the receivers: as many as the clients of pgbench.
+-- To each receiver, and of pgbench.
 local CONNECTIONS, ACCOUNTS, HOSTS_MAX = 64, 6000, 3
 local BODY_SIZE, DRAINED = 360, 30000
 
@@ -20,10 +20,8 @@ local cluster
 local function start_loads(servers, tag)
   local loads = {}
   for i, server in ipairs(servers) do
-    local connections = CONNECTIONS * i // #servers - CONNECTIONS * (i - 1) // #servers
-    loads[i] = bench.start_load(server.port, { path = server.path, connections = connections,
-      accounts = math.max(connections, ACCOUNTS // #servers), tag = 10 * tag + i,
-      seconds = SECONDS })
+    loads[i] = bench.start_load(server.port, { path = server.path, connections = CONNECTIONS,
+      accounts = ACCOUNTS // #servers, tag = 10 * tag + i, seconds = SECONDS })
   end
   return loads
 end
@@ -165,16 +163,16 @@ local function measure_all(stage)
 end
 
 local function print_queues(results, rows)
-  print(("%-44s %14s %14s %14s"):format(CONNECTIONS .. " connections, " .. ROUNDS .. " rounds of "
+  print(("%-44s %13s %13s %13s"):format(CONNECTIONS .. " connections a host, " .. ROUNDS .. " rounds of "
     .. SECONDS .. " s", "responses/s", "handled/s", "and responses"))
   for hosts, by_queue in ipairs(results) do
     for at, list in ipairs(by_queue) do
       local one = bench.medians(list)
-      print(("%-44s %14.0f %14.0f %14.0f"):format(QUEUES[at].name .. ", hosts: " .. hosts,
+      print(("%-44s %13.0f %13.0f %13.0f"):format(QUEUES[at].name .. ", hosts: " .. hosts,
         one.responses, one.handled, one.rate))
     end
   end
-  print(("%-44s %14.0f"):format("pgbench, rows inserted, one a transaction",
+  print(("%-44s %13.0f"):format("pgbench, rows inserted, one a transaction",
     bench.medians(rows).responses))
 end
 

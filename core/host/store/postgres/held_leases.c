@@ -55,7 +55,8 @@ void held_leases_remove(held_leases *held, const event_finish *finish) {
 
 bool held_leases_keep(held_leases *held, event_grant *grant) {
   bool is_running = count_of_event(held, grant->finish->id) > 0;
-  /* the server has crashed, and has lost a lease that this one repeats: either end is the other's */
+  /* the server has crashed, and has lost a lease that this one repeats: either end is the other's
+   */
   bool is_repeated = is_running && has(held, grant->finish);
   if (is_running && !is_repeated && held_leases_add(held, grant->finish)) {
     grant->next = held->waiting;

@@ -77,7 +77,7 @@
       "a.account_id") ")))"                                                                        \
                       " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"
 
-#define COUNT_MAX "50000"
+#define COUNT_MAX "10000"
 #define NAMED "20" /* events, by an alert */
 
 static const struct {
@@ -97,9 +97,13 @@ static const struct {
                        " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
     [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT PUT_LATE STORED_OF_INPUT
                            " WHERE $9::bigint = 0 AND " IS_NOT_LATE ")" PUT_ROWS},
-    /* In a statement of its own, which sees what others have committed since. */
+    /* In a statement of its own, which sees what others have committed since. $2: the process that
+     * has just put these; nothing is looked for if all of them were stored. */
     [STATEMENT_FIND] = {"find", "SELECT n, r.event FROM unnest($1::bytea[]) WITH ORDINALITY"
-                                " AS u(hash, n) JOIN palenca.receipts AS r USING (hash)"},
+                                " AS u(hash, n) JOIN palenca.receipts AS r USING (hash)"
+                                " WHERE coalesce((SELECT cardinality(batch_ids)"
+                                " FROM palenca.hosts WHERE id = $2::bigint), 0)"
+                                " < cardinality($1::bytea[])"},
     /* Only of the lease that is ended: it may have expired since, and be another's. */
     [STATEMENT_FINISH] =
         {"finish", "WITH ended AS (UPDATE palenca.events AS e SET owner = NULL,"

@@ -14,7 +14,7 @@
 #define MARKS_MS 60000
 #define RESPONSES_MS 1000
 #define RESPONSES_MAX 500
-#define PROMOTE_MAX 1000 /* accounts */
+#define PROMOTE_MAX 250 /* accounts */
 
 static void send_reports(postgres_backend *self, int64_t now) {
   if (now >= self->count_at) {

@@ -116,8 +116,9 @@ static void add_bodies(postgres_backend *self) {
   }
 }
 
-static void send_find(postgres_backend *self) {
+static void send_find(postgres_backend *self, int64_t host) {
   add_hashes(self);
+  values_add_integer(&self->values, host);
   link_send(&self->link, STATEMENT_FIND, &self->values);
 }
 
@@ -138,7 +139,7 @@ static void send_puts(postgres_backend *self) {
   values_add_integer(to, self->options.dedup_window);
   link_send(&self->link, has_window ? STATEMENT_PUT : STATEMENT_PUT_ALL, to);
   if (has_window) {
-    send_find(self);
+    send_find(self, self->host);
   }
 }
 
@@ -305,7 +306,7 @@ void postgres_resolve_puts(postgres_backend *self, int64_t *ids, size_t count) {
 
 void postgres_send_resolution(postgres_backend *self) {
   if (self->write.stored_count < self->write.sent_count) {
-    send_find(self);
+    send_find(self, 0); /* all of them */
   }
   link_sync(&self->link);
 }
