@@ -163,8 +163,8 @@ local function measure_all(stage)
 end
 
 local function print_queues(results, rows)
-  print(("%-44s %13s %13s %13s"):format(CONNECTIONS .. " connections a host, " .. ROUNDS .. " rounds of "
-    .. SECONDS .. " s", "responses/s", "handled/s", "and responses"))
+  local title = ("%d connections a host, %d rounds of %g s"):format(CONNECTIONS, ROUNDS, SECONDS)
+  print(("%-44s %13s %13s %13s"):format(title, "responses/s", "handled/s", "and responses"))
   for hosts, by_queue in ipairs(results) do
     for at, list in ipairs(by_queue) do
       local one = bench.medians(list)
