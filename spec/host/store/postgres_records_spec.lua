@@ -102,29 +102,44 @@ describe("several processes at PostgreSQL", function()
     palenca.on("*", function() end)
   ]]
 
-  it("reconcile once, and another one does it if that fails", function()
+  it("reconcile once, and another one does it if that fails or dies", function()
     local searches = {}
     local api = login_api({ MISSED, ANOTHER }, function(request)
       searches[#searches + 1] = request
-      return #searches == 1 -- not yet
+      return #searches <= 2 -- not yet
     end)
-    local db = cluster:database()
-    local servers = serve_three(db, HANDLING, { "--reconcile" }, { PALENCA_BASE_URL = api.url,
-      PALENCA_API_KEY = "key" })
-    helper.ask_until(function()
-      return cluster:query(db, "SELECT last_value FROM reconcile_ids") == "3" and #searches == 1
-    end, "all three to want to reconcile")
-    searches[1].respond(401, "{}")
-    local counts = { failed = 0, done = 0, needless = 0 }
-    for _, served in ipairs(servers) do
-      local line = served:wait_output("stderr", "([^\n]*reconcile[^\n]*)\n")
-      local kind = line:find("cannot reconcile", 1, true) and "failed"
-        or line:find("reconciled 2 logins of the API: queued 2 events", 1, true) and "done"
-        or line:find("another process has reconciled", 1, true) and "needless"
-      counts[assert(kind, line)] = counts[kind] + 1
+    local db, servers = cluster:database(), {}
+    local function wait_searches(count)
+      process.wait_for(function()
+        return #searches == count
+      end, count .. " searches")
     end
-    assert.are.same({ failed = 1, done = 1, needless = 1 }, counts)
-    assert.are.equal(2, #searches)
+    for number = 1, 4 do
+      servers[number] = serve(db, HANDLING, { "--reconcile" }, { PALENCA_BASE_URL = api.url,
+        PALENCA_API_KEY = "key" })
+      helper.ask_until(function()
+        return cluster:query(db, "SELECT last_value, is_called FROM reconcile_ids")
+          == number .. "|t"
+      end, "it to want to reconcile")
+    end
+    wait_searches(1)
+    searches[1].respond(401, "{}")
+    servers[1]:wait_output("stderr", "(cannot reconcile: auth)")
+    table.remove(servers, 1)
+    wait_searches(2)
+    local owner = tonumber(cluster:query(db, "SELECT owner - 1 FROM reconciling"))
+    servers[owner]:kill("sigkill")
+    servers[owner]:wait_exit()
+    table.remove(servers, owner)
+    cluster:query(db, "UPDATE reconciling SET expires_at = now()")
+    local lines = {}
+    for at, served in ipairs(servers) do
+      lines[at] = served:wait_output("stderr", "([^\n]*reconciled[^\n]*)\n")
+    end
+    table.sort(lines)
+    assert.are.same({ "another process has reconciled since this one was started",
+      "reconciled 2 logins of the API: queued 2 events" }, lines)
+    assert.are.equal(3, #searches)
     local events = helper.wait_ended(db)
     assert.are.same({ 2, "done", "done" }, { #events, events[1].state, events[2].state })
   end)
