@@ -8,6 +8,13 @@ local network = require("spec.machines.parts.network")
 local process = require("spec.support.process")
 local server = require("spec.machines.parts.server")
 
+local function check_usage(is_right, text)
+  if not is_right then
+    io.stderr:write("spec/machines/run: ", text, "\n")
+    os.exit(2)
+  end
+end
+
 local function read_options(arguments)
   local options = { rounds = 50, seed = os.time(), faults = faults.NAMES }
   local i = 1
@@ -16,14 +23,15 @@ local function read_options(arguments)
     if name == "--weak-commits" then
       options.is_weak, i = true, i - 1
     elseif name == "--rounds" or name == "--seed" then
-      options[name:sub(3)] = assert(math.tointeger(tonumber(value)), name .. " needs a number")
+      options[name:sub(3)] = math.tointeger(tonumber(value))
+      check_usage(options[name:sub(3)], name .. " needs a number")
     elseif name == "--keep" then
       options.keep = value
     elseif name == "--faults" then
       options.faults = {}
       for kind in value:gmatch("[^,]+") do
-        assert((" " .. table.concat(faults.NAMES, " ") .. " "):find(" " .. kind .. " ", 1, true),
-          "no such fault: " .. kind)
+        local all = " " .. table.concat(faults.NAMES, " ") .. " "
+        check_usage(all:find(" " .. kind .. " ", 1, true), "no such fault: " .. kind)
         table.insert(options.faults, kind)
       end
     end
