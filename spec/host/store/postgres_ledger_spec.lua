@@ -92,6 +92,42 @@ describe("the ledger of several processes at PostgreSQL", function()
     end
   end)
 
+  it("takes many large decisions at once", function()
+    local db, go = cluster:database(), stage:directory() .. "/go"
+    local COUNT, SIZE = 12, 500000
+    local served = stage:serve({ db = db, arguments = { "--workers", "1" }, env = { SPEC_GO = go },
+      text = ([[
+        local palenca = require "palenca"
+        palenca.on("*", function(event)
+          local random, state = {}, event.id
+          for at = 1, %d do
+            state = (state * 6364136223846793005 + 1442695040888963407) & math.maxinteger
+            random[at] = string.char(48 + (state >> 40) %% 64)
+          end
+          local stream = { { earning_date = "2026-01-01", amount = 300, currency = "mxn",
+            note = table.concat(random) } }
+          local income = palenca.income.analyze(stream, { as_of = "2026-01-01" })
+          palenca.decision.record(event, { stream = stream, income = income,
+            verdict = palenca.income.decide(income, { version = 1 }, { installment = 1 }) })
+          while not io.open(os.getenv "SPEC_GO") do
+            palenca.sleep(0.05)
+          end
+        end)
+      ]]):format(SIZE) })
+    for number = 1, COUNT do
+      helper.post(served.url, { account_id = "account-" .. number })
+    end
+    helper.ask_until(function()
+      return cluster:query(db, "SELECT count(*) FROM events WHERE state = 1") == tostring(COUNT)
+    end, "all to run")
+    process.write_file(go, "")
+    helper.wait_ended(db)
+    assert.are.equal(COUNT, verified(db).decisions)
+    assert.are.equal("t", cluster:query(db, ("SELECT sum(length(rows)) > %d * 0.7 * %d FROM "
+      .. "decision_data"):format(COUNT, SIZE)))
+    assert.are.equal(0, served:stop())
+  end)
+
   it("has nothing of a handler whose lease has expired", function()
     local db, server = cluster:database(), stage:server(function() end)
     local first = serve(db, { url = server.url })

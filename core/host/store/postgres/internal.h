@@ -184,8 +184,8 @@ void postgres_end_finishes(postgres_backend *self);
 
 /* ---- decisions.c ---- */
 
-/* Those of the batch's finishes, as the last statement before the commit: from then on nobody else
- * can record one. */
+/* Those of the batch's finishes, last before the commit: from then on nobody else can record one.
+ */
 void postgres_send_decisions(postgres_backend *self);
 
 /* ---- recordings.c ---- */
