@@ -192,8 +192,8 @@ bool postgres_send_writes(postgres_backend *self) {
     send_puts(self);
   }
   postgres_send_finishes(self);
-  postgres_send_decisions(self);
   postgres_send_recordings(self);
+  postgres_send_decisions(self);
   link_send(&self->link, STATEMENT_COMMIT, NULL);
   link_sync(&self->link);
   return true;
