@@ -10,24 +10,24 @@ local network = require("spec.machines.parts.network")
 local process = require("spec.support.process")
 
 local load = {
-  events = {}, -- by "account sequence": when it was first sent, and acknowledged, in moments
+  events = {}, -- by "account sequence": when it was first sent, and acknowledged, by a count
   counts = { [200] = 0, [503] = 0, none = 0, other = 0, again = 0 },
   last_ok = {}, -- by host: when the last request was sent that got 200, in nanoseconds
 }
 
 local ACCOUNTS = 48
--- Every eighth account sends so many at a time.
+-- Every eighth account sends so many at a time, and as many as others all in all.
 local AT_ONCE = 3
 local PAUSE_MIN_MS, PAUSE_MAX_MS = 150, 350
 local TIMEOUT_MS = 5000
 -- Of each account every so many-th is handled for seconds: some are under way at each host.
 local LONG_EVERY = 40
 
-local moment, open, unacknowledged, is_ending = 0, 0, 0, false
+local happened, open, unacknowledged, is_ending = 0, 0, 0, false
 
-local function next_moment()
-  moment = moment + 1
-  return moment
+local function next_count()
+  happened = happened + 1
+  return happened
 end
 
 local function after(milliseconds, callback)
@@ -100,7 +100,7 @@ end
 local function send_until_acknowledged(event, request, host, done)
   send_to(host, request, function(status)
     if status == 200 then
-      event.acknowledged = next_moment()
+      event.acknowledged = next_count()
       unacknowledged = unacknowledged - 1
       if math.random(8) == 1 then
         load.counts.again = load.counts.again + 1
@@ -127,11 +127,11 @@ local function send(account)
   local body = cjson.encode({ webhook_url = "https://rounds.example.com/", data = {
     webhook_action = "login.success", platform = "uber", account_id = account.name,
     external_id = tostring(sequence), seconds = tostring(seconds_of(sequence)) } })
-  local event = { account = account.name, sent = next_moment() }
+  local event = { account = account.name, sent = next_count() }
   load.events[account.name .. " " .. sequence] = event
   unacknowledged = unacknowledged + 1
   send_until_acknowledged(event, request_of(body), any_host_but(), function()
-    after(math.random(PAUSE_MIN_MS, PAUSE_MAX_MS), function()
+    after(account.at_once * math.random(PAUSE_MIN_MS, PAUSE_MAX_MS), function()
       send_next(account)
     end)
   end)
@@ -147,8 +147,9 @@ end
 function load.start()
   for number = 1, ACCOUNTS do
     -- not all begin with the same turn of those that take long
-    local account = { name = "account-" .. number, sequence = 1000 + number }
-    for _ = 1, number % 8 == 0 and AT_ONCE or 1 do
+    local account = { name = "account-" .. number, sequence = 1000 + number,
+      at_once = number % 8 == 0 and AT_ONCE or 1 }
+    for _ = 1, account.at_once do
       after(math.random(0, PAUSE_MAX_MS), function()
         send_next(account)
       end)

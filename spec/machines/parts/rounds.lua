@@ -91,13 +91,17 @@ local function round(number, list)
       load.counts[503] - before[503], load.counts.none - before.none))
 end
 
+-- Fails if nothing has ended for a minute.
 local function await_drain()
-  process.poll_for(function()
-    return server.query("SELECT count(*) FROM palenca.events WHERE state < 3") == "0\n"
-  end, function()
-    return "all events to be handled:\n" .. server.query([[SELECT id, account_id, state, attempts,
-      owner FROM palenca.events WHERE state < 3 ORDER BY id LIMIT 20]])
-  end)
+  local left, same = nil, 0
+  repeat
+    faults.pause(0.2, 0.2)
+    local now = tonumber(server.query("SELECT count(*) FROM palenca.events WHERE state < 3"))
+    left, same = now, now == left and same + 1 or 0
+    assert(same < 300, "events are stuck:\n" .. (same < 300 and "" or server.query([[
+      SELECT id, account_id, state, attempts, owner FROM palenca.events WHERE state < 3
+      ORDER BY id LIMIT 20]])))
+  until left == 0
 end
 
 -- ---- what it prints --------------------------------------------------------------------
