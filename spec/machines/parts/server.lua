@@ -135,8 +135,8 @@ function server.kill()
   kill_stopped()
 end
 
---- Kills it, and of its disk only what was synced is left. The other machines learn nothing of it until
--- its network is back.
+--- Kills it, and of its disk only what was synced is left. The other machines learn nothing of it
+-- until its network is back.
 function server.cut_power()
   for _, machine in ipairs(network.hosts) do
     network.cut(machine, "database")
