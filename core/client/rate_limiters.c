@@ -1,5 +1,5 @@
 /* Holds the rate limit of every key in the process, shared by engines on any thread and by later
- * ones; or, in files, of every key on the machine. */
+ * ones; or, in files, of every key on the machine; or what others grant of it. */
 #include "rate_limiters.h"
 
 #include "clock.h"

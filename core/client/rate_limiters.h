@@ -1,5 +1,5 @@
 /* The rate limit of every key in the process, shared by engines on any thread and by later ones;
- * or on the machine. */
+ * on the machine, or divided among several by whoever grants shares. */
 #ifndef PALENCA_CLIENT_RATE_LIMITERS_H
 #define PALENCA_CLIENT_RATE_LIMITERS_H
 
