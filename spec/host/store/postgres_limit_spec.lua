@@ -225,6 +225,12 @@ describe("a share of the API's limit at PostgreSQL", function()
     }))
   end)
 
+  it("is not held back by calls of low priority that wait elsewhere", function()
+    assert.are.same({ 96, 0, 4 }, (take {
+      { 1, wanted = 96 }, { 2, wanted = 1, spare = 4, waits = true }, { 1, kept = 96, wanted = 9 },
+    }))
+  end)
+
   it("is none while the API blocks the key, which one process knows first", function()
     local granted, last = take {
       { 1, wanted = 10 }, { 1, kept = 10, blocked = 30000 }, { 2, wanted = 10 },

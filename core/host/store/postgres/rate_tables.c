@@ -17,6 +17,7 @@ const char postgres_rate_tables[] =
     " turns bigint NOT NULL,"
     " expires_at timestamptz NOT NULL,"
     " waits_until timestamptz NOT NULL,"
+    " spare bigint NOT NULL,"
     " PRIMARY KEY (key, owner)) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 200);"
     "CREATE TABLE palenca.rate_uses ("
     " key text NOT NULL,"
@@ -26,9 +27,10 @@ const char postgres_rate_tables[] =
     "CREATE INDEX rate_uses_of_key ON palenca.rate_uses (key, expires_at);";
 
 /* A share is taken with the key's row locked, and by the server's clock; what stands for later than
- * can be is from before that was set back. An owner has as much as the others that wait, at most,
- * while there are any. What is granted must be on disk, for it is used at once; the rest, lost in a
- * crash, counts for longer than it should. */
+ * can be is from before that was set back. While others wait, an owner has as much as they, at
+ * most; for calls that spare none, which are not of low priority, only such others count. What is
+ * granted must be on disk, for it is used at once; the rest, lost in a crash, counts for longer
+ * than it should. */
 const char postgres_rate_functions[] =
     "CREATE FUNCTION palenca.take_turns(of_key text, holder bigint, at bigint,"
     " per_window bigint, kept bigint, unused bigint, wanted bigint,"
@@ -66,7 +68,8 @@ const char postgres_rate_functions[] =
     " (SELECT owner, turns FROM palenca.rate_uses WHERE key = of_key UNION ALL"
     " SELECT owner, turns FROM palenca.rate_shares WHERE key = of_key AND owner <> holder) AS c;"
     " SELECT count(*) INTO rivals FROM palenca.rate_shares"
-    " WHERE key = of_key AND owner <> holder AND waits_until > this;"
+    " WHERE key = of_key AND owner <> holder AND waits_until > this"
+    " AND rate_shares.spare <= take_turns.spare;"
     " room := still_free - spare;"
     " IF rivals > 0 THEN"
     " room := least(room, (per_window + rivals) / (rivals + 1) - own);"
@@ -94,9 +97,10 @@ const char postgres_rate_functions[] =
     " END IF;"
     " IF kept + granted > 0 OR is_waiting > 0 THEN"
     " INSERT INTO palenca.rate_shares VALUES (of_key, holder, at, kept + granted, latest,"
-    " CASE WHEN is_waiting > 0 AND granted = 0 THEN this + 2000 * ms ELSE '-infinity' END)"
+    " CASE WHEN is_waiting > 0 AND granted = 0 THEN this + 2000 * ms ELSE '-infinity' END, spare)"
     " ON CONFLICT (key, owner) DO UPDATE SET asked_at = at, turns = excluded.turns,"
-    " expires_at = excluded.expires_at, waits_until = excluded.waits_until;"
+    " expires_at = excluded.expires_at, waits_until = excluded.waits_until,"
+    " spare = excluded.spare;"
     " ELSE"
     " DELETE FROM palenca.rate_shares WHERE key = of_key AND owner = holder;"
     " END IF;"
