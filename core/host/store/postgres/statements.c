@@ -39,30 +39,26 @@
  * so that one index serves it. `LIMIT 1` keeps it from becoming a join, which could go through all
  * of an index; a comparison of rows fits the index of accounts alone; `state + 0` none of those
  * that hold the events of one state, all of which could be gone through for each row. */
-#define IS_ANY_BUSY(account)                                                                       \
-  "(SELECT true FROM palenca.events AS b WHERE b.account_id = " account                            \
-  " AND b.state IN (1, 2) LIMIT 1) IS NOT NULL"
-#define IS_ANY_WAITING(account)                                                                    \
-  "(SELECT true FROM palenca.events AS w WHERE w.account_id = " account                            \
-  " AND w.state = 0 LIMIT 1) IS NOT NULL"
 
 /* An event of the input is behind another one if its account has an unfinished one, be it in the
  * same input. */
 #define STORED_OF_INPUT                                                                            \
-  ", stored AS MATERIALIZED (SELECT i.*, i.account_id IS NOT NULL AND (" IS_ANY_WAITING(           \
-      "i.account_id") " OR " IS_ANY_BUSY("i.account_id") " OR row_number() OVER (PARTITION BY "    \
-                                                         "i.account_id ORDER BY i.id) > 1) AS "    \
-                                                         "is_behind"                               \
-                                                         " FROM input AS i"
+  ", stored AS MATERIALIZED (SELECT i.*, i.account_id IS NOT NULL AND ("                           \
+  "(SELECT true FROM palenca.events AS w WHERE w.account_id = i.account_id"                        \
+  " AND w.state = 0 LIMIT 1) IS NOT NULL"                                                          \
+  " OR (SELECT true FROM palenca.events AS b WHERE b.account_id = i.account_id"                    \
+  " AND b.state IN (1, 2) LIMIT 1) IS NOT NULL"                                                    \
+  " OR row_number() OVER (PARTITION BY i.account_id ORDER BY i.id) > 1) AS is_behind"              \
+  " FROM input AS i"
 
 /* An account is free for an event if none of its events is running or waits for a retry, and none
  * that has come before waits. */
 #define ACCOUNT_IS_FREE                                                                            \
-  " AND NOT (" IS_ANY_BUSY(                                                                        \
-      "e.account_id") ")"                                                                          \
-                      " AND (SELECT true FROM palenca.events AS w WHERE w.state = 0"               \
-                      " AND (w.account_id, w.id) >= (e.account_id, 0)"                             \
-                      " AND (w.account_id, w.id) < (e.account_id, e.id) LIMIT 1) IS NULL"
+  " AND (SELECT true FROM palenca.events AS b WHERE b.account_id = e.account_id"                   \
+  " AND b.state IN (1, 2) LIMIT 1) IS NULL"                                                        \
+  " AND (SELECT true FROM palenca.events AS w WHERE w.state = 0"                                   \
+  " AND (w.account_id, w.id) >= (e.account_id, 0)"                                                 \
+  " AND (w.account_id, w.id) < (e.account_id, e.id) LIMIT 1) IS NULL"
 
 /* The first events of accounts that were behind another one, which has ended: of the accounts that
  * were put or finished by the transaction before this one. */
@@ -73,9 +69,10 @@
   " WHERE e.id = ANY (ARRAY(SELECT h.id FROM accounts AS a CROSS JOIN LATERAL"                     \
   " (SELECT w.id, w.account_id, w.is_behind FROM palenca.events AS w WHERE w.state = 0"            \
   " AND (w.account_id, w.id) >= (a.account_id, 0) ORDER BY w.account_id, w.id LIMIT 1) AS h"       \
-  " WHERE h.account_id = a.account_id AND h.is_behind AND NOT (" IS_ANY_BUSY(                      \
-      "a.account_id") ")))"                                                                        \
-                      " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"
+  " WHERE h.account_id = a.account_id AND h.is_behind"                                             \
+  " AND (SELECT true FROM palenca.events AS b WHERE b.account_id = a.account_id"                   \
+  " AND b.state IN (1, 2) LIMIT 1) IS NULL))"                                                      \
+  " AND e.state + 0 = 0 AND e.is_behind ORDER BY e.id FOR UPDATE SKIP LOCKED)"
 
 #define COUNT_MAX "10000"
 #define NAMED "20" /* events, by an alert */
