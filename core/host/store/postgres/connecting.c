@@ -2,8 +2,10 @@
 #include "clock.h"
 #include "internal.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WAIT_MIN_MS 100
 #define WAIT_MAX_MS 2000
@@ -39,16 +41,31 @@ bool postgres_use_session(postgres_backend *self) {
   self->wait_ms = 0;
   self->connected_at = clock_steady_ms();
   self->lost_at = 0;
+  self->logged_reason[0] = '\0';
   self->request.is_first = false;
   return link_open(&self->link, self->loop, connection);
 }
 
+/* What OpenSSL has allocated for a thread is freed here: libuv's end after it has cleaned up. */
 static void open_session(uv_work_t *work) {
   postgres_backend *self = work->data;
   (void)session_open(&self->request, &self->opened, &self->open_error);
+  OPENSSL_thread_stop();
+}
+
+/* Each reason once: what ended the connection is another one than what keeps it from coming back.
+ */
+static void log_reason(postgres_backend *self, const char *reason) {
+  char line[560];
+  if (strncmp(self->logged_reason, reason, sizeof self->logged_reason - 1) != 0) {
+    (void)snprintf(self->logged_reason, sizeof self->logged_reason, "%s", reason);
+    (void)snprintf(line, sizeof line, "cannot connect to the server: %s", self->logged_reason);
+    postgres_log(self, true, line);
+  }
 }
 
 static void fail(postgres_backend *self, const char *reason) {
+  log_reason(self, reason);
   (void)snprintf(self->reason, sizeof self->reason, "%s", reason);
   self->failure = EVENT_FAILURE_OTHER;
   self->wait_ms = self->wait_ms == 0 ? WAIT_MIN_MS : self->wait_ms * 2;

@@ -132,7 +132,7 @@ typedef struct postgres_backend {
   bool was_expiry_full;
   char *promote_from; /* the account where promoting goes on; NULL: at the first one */
 
-  char reason[500];
+  char reason[500], logged_reason[500];
   event_failure failure; /* of the last batch, or upkeep */
   bool is_weak_logged, is_upkeep_failing;
   bool is_read_only; /* what was connected to, since */
