@@ -9,7 +9,7 @@ local process = require("spec.support.process")
 local HELD = [[
   local palenca, URL = require "palenca", os.getenv "SPEC_URL"
   palenca.on("*", function(event)
-    if event.account_id == "flood" then palenca.http{url = URL .. "/" .. event.external_id} end
+    if event.account_id == "busy" then palenca.http{url = URL .. "/" .. event.external_id} end
   end)
 ]]
 
@@ -55,17 +55,17 @@ describe("events that wait behind others at PostgreSQL", function()
   it("are not read by the leases of others, however many there are", function()
     local db, server = cluster:database(), stage:server(function() end)
     local served = serve(db, HELD, { SPEC_URL = server.url, PALENCA_LEASE_TIMEOUT = "60" })
-    helper.post(served.url, { account_id = "flood", external_id = "1" })
+    helper.post(served.url, { account_id = "busy", external_id = "1" })
     server:wait_request("/1")
-    helper.post(served.url, { account_id = "flood", external_id = "2" })
+    helper.post(served.url, { account_id = "busy", external_id = "2" })
     -- as many like the second one as fit into a long outage of whatever its handler calls
     cluster:query(db, [[WITH many AS (INSERT INTO palenca.events (id, action, account_id, state,
         attempts, replays, received_at, is_behind)
         SELECT nextval('palenca.event_ids'), e.action, e.account_id, e.state, 0, 0, e.received_at,
           e.is_behind FROM palenca.events AS e, generate_series(1, 100000)
-        WHERE e.account_id = 'flood' AND e.state = 0 RETURNING id)
+        WHERE e.account_id = 'busy' AND e.state = 0 RETURNING id)
       INSERT INTO palenca.bodies (id, body) SELECT many.id, b.body FROM many, palenca.bodies AS b
-        WHERE b.id = (SELECT max(id) FROM palenca.events WHERE account_id = 'flood'
+        WHERE b.id = (SELECT max(id) FROM palenca.events WHERE account_id = 'busy'
           AND state = 0)]])
     local before = reads(db, "events_received")
     for i = 1, 20 do
@@ -117,7 +117,7 @@ describe("events that wait behind others at PostgreSQL", function()
       return serve(db, HELD, { SPEC_URL = server.url, PALENCA_LEASE_TIMEOUT = "60" })
     end
     local ending = start()
-    helper.post(ending.url, { account_id = "flood", external_id = "1" })
+    helper.post(ending.url, { account_id = "busy", external_id = "1" })
     server:wait_request("/1")
     local storing = start()
     stop_promoting(db)
@@ -134,7 +134,7 @@ describe("events that wait behind others at PostgreSQL", function()
       end, "the lock")
     end
     wait_lock("true")
-    local body = helper.body({ account_id = "flood", external_id = "2" })
+    local body = helper.body({ account_id = "busy", external_id = "2" })
     local connection = stage:connect(storing.url)
     connection:send(("POST %s HTTP/1.1\r\nHost: spec\r\nContent-Length: %d\r\n\r\n%s"):format(
       storing.url:match("//[^/]+(.*)"), #body, body))
