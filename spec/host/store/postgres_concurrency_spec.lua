@@ -7,12 +7,13 @@ describe("a concurrency of an action's own at PostgreSQL", function()
   local stage = helper.stage_for_each()
   local cluster = postgres.shared()
 
-  local function serve_three(text, env)
+  local function serve_three(text, env, lease_timeout)
     local db, servers = cluster:database(), {}
     for i = 1, 3 do
       servers[i] = stage:serve({ db = db, env = env,
         text = 'local palenca, URL = require "palenca", os.getenv "SPEC_URL"\n' .. text,
-        arguments = { "--workers", "2", "--redelivery-window", "0", "--lease-timeout", "2" } })
+        arguments = { "--workers", "2", "--redelivery-window", "0", "--lease-timeout",
+          lease_timeout or "15" } })
     end
     return db, servers
   end
@@ -76,7 +77,7 @@ describe("a concurrency of an action's own at PostgreSQL", function()
       palenca.on("*", {concurrency = 1}, function(event)
         palenca.http{url = URL .. "/" .. event.account_id .. event.attempt}
       end)
-    ]], { SPEC_URL = server.url })
+    ]], { SPEC_URL = server.url }, "2")
     helper.post(servers[1].url, { account_id = "a" })
     server:wait_request("/a1")
     helper.post(servers[2].url, { account_id = "b" })

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define LEAVE_MS 200
-/* So long a connection may take that is made after one that was lost. */
+/* What a connection may take that is made after one that was lost. */
 #define COMING_BACK_MS 1000
 
 static postgres_backend *self_of(event_backend *backend) {
