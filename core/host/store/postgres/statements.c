@@ -195,7 +195,7 @@ static const struct {
                         " WHERE name = ANY ($2::text[]) AND owner IS NULL AND due_at <= now()"
                         " ORDER BY due_at LIMIT $3::bigint FOR UPDATE SKIP LOCKED) RETURNING name"},
     /* The counts of those that run must be of after the commit of whoever has leased before. */
-    [STATEMENT_LOCK_LIMITS] = {"lock_limits", "SELECT pg_advisory_xact_lock(1346456646)"},
+    [STATEMENT_LOCK_LIMITS] = {"lock_limits", "SELECT pg_advisory_xact_lock(1346456647)"},
     /* $3, $4: the patterns of limits, and '%' at the end, each with how many may run at once on all
      * machines; 0: as many as can. An event is looked for under the first that it matches, and
      * leased if there is room for it under all. What was behind another event and is not leased now
