@@ -2,6 +2,7 @@
 std = "min"
 max_line_length = 100
 codes = true
+exclude_files = { "build-unfenced" } -- a copy of the tree
 files["lua/palenca/sandbox"].std = "lua54"
 files["lua/palenca/host"].std = "lua54"
 files["spec"].std = "max+busted"
