@@ -76,14 +76,14 @@ end
 
 local ROW = [[
 \set account random(1, 6000)
-INSERT INTO rows (action, account_id, received_at, body)
+INSERT INTO public.rows (action, account_id, received_at, body)
   VALUES ('login.success', '8e2d7a90-3b1c-4f6e-a7c4-0001' || :account, 1700000000000, '%s');
 ]]
 
 -- Rows of the size of what is sent, in a table with no index but that of its key.
 local function pgbench()
   local db = cluster:database()
-  cluster:query(db, "CREATE TABLE rows (id bigserial PRIMARY KEY, action text NOT NULL, "
+  cluster:query(db, "CREATE TABLE public.rows (id bigserial PRIMARY KEY, action text NOT NULL, "
     .. "account_id text, received_at bigint NOT NULL, body bytea NOT NULL)")
   local script = process.write_file(bench.directory() .. "/row.sql",
     ROW:format(("x"):rep(BODY_SIZE)))

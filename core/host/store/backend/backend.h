@@ -79,10 +79,11 @@ typedef struct {
   /* Closes and frees it; no batch is under way. */
   void (*close)(event_backend *backend);
 
-  /* Carries a batch out, and calls `done` once with its result: before it returns if the database
+  /* Carries a batch out, and calls `done` with its result: before it returns if the database
    * completes at once, as SQLite does; or later, when a descriptor has become readable, which a
    * server is watched by. One batch is under way at a time, and belongs to the backend until
-   * `done`. */
+   * then, but for the puts: EVENT_BATCH_STORED may come before, so that they do not wait for
+   * leases, and takes them out of the batch. */
   void (*submit)(event_backend *backend, event_batch *batch, event_batch_done *done, void *context);
 
   /* Why, and of what kind, the last failure was. */

@@ -70,6 +70,8 @@ event_grant *event_grant_new(const event_grant_source *source);
 void event_grants_free(event_grant *grants, bool with_finish);
 
 typedef enum {
+  EVENT_BATCH_STORED, /* the puts are committed, and their receipts filled in: a second call follows
+                       */
   EVENT_BATCH_COMMITTED,
   EVENT_BATCH_LOCKED, /* another process writes just now: nothing has started */
   EVENT_BATCH_FAILED, /* and is rolled back; the backend's reason says why */

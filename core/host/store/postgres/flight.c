@@ -290,6 +290,18 @@ static void on_idle(void *context) {
   postgres_take_due_rate_shares(self);
 }
 
+static void take_write(postgres_backend *self, statement_id id, const PGresult *result) {
+  postgres_take_write(self, id, result);
+  if (id != STATEMENT_SYNC || !self->write.is_committed || self->flight != FLIGHT_BATCH) {
+    return;
+  }
+  metric_observe(METRIC_COMMIT, 0, (clock_steady_ms() - self->flight_since) * 1000);
+  if (self->batch->puts != NULL) { /* they do not wait for what is leased */
+    postgres_end_puts(self);
+    self->done(self->done_context, self->batch, EVENT_BATCH_STORED);
+  }
+}
+
 static void on_result(void *context, statement_id id, const PGresult *result) {
   postgres_backend *self = context;
   self->heard_at = clock_steady_ms();
@@ -300,11 +312,7 @@ static void on_result(void *context, statement_id id, const PGresult *result) {
     postgres_take_rate_share(self, id, result);
   } else if (self->flight == FLIGHT_RESOLVE ||
              (self->flight == FLIGHT_BATCH && self->write.is_sent && !self->write.is_ended)) {
-    int64_t began = self->flight_since;
-    postgres_take_write(self, id, result);
-    if (id == STATEMENT_SYNC && self->write.is_committed && self->flight == FLIGHT_BATCH) {
-      metric_observe(METRIC_COMMIT, 0, (clock_steady_ms() - began) * 1000);
-    }
+    take_write(self, id, result);
   } else if (self->flight == FLIGHT_BATCH) {
     postgres_take_lease(self, id, result);
   }

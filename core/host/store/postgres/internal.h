@@ -157,7 +157,9 @@ void held_leases_free(held_leases *held);
 /* Sends the batch's puts and finishes as one transaction, if it has any. False: out of memory. */
 bool postgres_send_writes(postgres_backend *self);
 void postgres_take_write(postgres_backend *self, statement_id id, const PGresult *result);
-/* It is committed: the receipts are filled in, and what has ended is no longer leased. */
+/* It is committed: the receipts are filled in. */
+void postgres_end_puts(postgres_backend *self);
+/* And what has ended is no longer leased. */
 void postgres_end_writes(postgres_backend *self);
 /* Adds the accounts of what was sent to be stored as a parameter. */
 void postgres_add_accounts(postgres_backend *self);

@@ -261,7 +261,7 @@ void postgres_take_write(postgres_backend *self, statement_id id, const PGresult
 /* ---- After its commit ---- */
 
 /* Of those with the same body all are what the first one is, which was stored before them. */
-void postgres_end_writes(postgres_backend *self) {
+void postgres_end_puts(postgres_backend *self) {
   write_state *write = &self->write;
   for (size_t i = 0; i < write->count; i++) {
     put_entry *entry = &write->entries[i];
@@ -270,8 +270,13 @@ void postgres_end_writes(postgres_backend *self) {
           (event_receipt){.id = entry->first->put->receipt.id, .is_duplicate = true};
     }
   }
+  write->count = 0;
+}
+
+void postgres_end_writes(postgres_backend *self) {
+  postgres_end_puts(self);
   postgres_end_finishes(self);
-  self->batch->added = write->notices;
+  self->batch->added = self->write.notices;
   part_surplus(self);
   while (self->surplus != NULL) {
     event_finish *finish = self->surplus;

@@ -158,17 +158,28 @@ static void count_finish(event_counts *counts, const event_finish *finish) {
   counts->failed_attempts += is_dead || finish->kind == EVENT_OUTCOME_RETRY;
 }
 
-static void count_puts(size_t puts, size_t stored) {
-  if (puts > 0) {
-    metric_observe(METRIC_BATCH, 0, (int64_t)puts);
-    metric_add(METRIC_STORED, 0, (int64_t)stored);
-    metric_add(METRIC_DUPLICATES, 0, (int64_t)(puts - stored));
+static void count_puts(event_store *store, const put_request *puts) {
+  event_dispatch *dispatch = &store->dispatch;
+  size_t count = 0, stored = 0;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  for (const put_request *put = puts; put != NULL; put = put->next) {
+    count++;
+    stored += put->receipt.id > 0 && !put->receipt.is_duplicate;
+    dispatch->counts.duplicates += put->receipt.is_duplicate;
   }
+  dispatch->counts.unfinished += (int64_t)stored;
+  dispatch->queued -= (int64_t)count;
+  (void)pthread_mutex_unlock(&dispatch->mutex);
+  if (count > 0) {
+    metric_observe(METRIC_BATCH, 0, (int64_t)count);
+    metric_add(METRIC_STORED, 0, (int64_t)stored);
+    metric_add(METRIC_DUPLICATES, 0, (int64_t)(count - stored));
+  }
+  commit_burst_add(&store->timing.burst, count, store->clock.steady);
 }
 
-static void count_batch(event_store *store, const event_batch *batch) {
+static void count_ends(event_store *store, const event_batch *batch) {
   event_dispatch *dispatch = &store->dispatch;
-  size_t puts = 0, stored = 0;
   (void)pthread_mutex_lock(&dispatch->mutex);
   for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
     if (finish->kind == EVENT_OUTCOME_RELEASED) { /* its next lease has the same attempt */
@@ -178,40 +189,46 @@ static void count_batch(event_store *store, const event_batch *batch) {
     count_finish(&dispatch->counts, finish);
     started_events_free_slot(&dispatch->started, finish->slot);
   }
-  for (const put_request *put = batch->puts; put != NULL; put = put->next) {
-    puts++;
-    stored += put->receipt.id > 0 && !put->receipt.is_duplicate;
-    dispatch->counts.duplicates += put->receipt.is_duplicate;
-  }
-  dispatch->counts.unfinished += (int64_t)stored;
-  dispatch->queued -= (int64_t)puts;
   dispatch->counts.unfinished += batch->added;
   (void)pthread_mutex_unlock(&dispatch->mutex);
-  count_puts(puts, stored);
-  commit_burst_add(&store->timing.burst, puts, store->clock.steady);
 }
 
-static bool has_written(const event_batch *batch) {
-  bool has_put = false;
-  for (const put_request *put = batch->puts; put != NULL && !has_put; put = put->next) {
-    has_put = put->receipt.id > 0 && !put->receipt.is_duplicate;
+static bool has_stored(const event_batch *batch) {
+  bool has = false;
+  for (const put_request *put = batch->puts; put != NULL && !has; put = put->next) {
+    has = put->receipt.id > 0 && !put->receipt.is_duplicate;
   }
-  return has_put || batch->finishes != NULL || batch->grants != NULL;
+  return has;
 }
 
 /* One that had nothing to write does not show that writing works again. */
-static void after_commit(event_store *store, const event_batch *batch) {
+static void end_trouble(event_store *store, bool has_written) {
   store_trouble *trouble = &store->trouble;
-  if (trouble->is_failing && has_written(batch)) {
+  if (trouble->is_failing && has_written) {
     trouble->is_failing = false;
     event_store_report(store, false, "writing again to", "");
   }
+}
+
+static void respond_to_stored(event_store *store, event_batch *batch) {
+  if (batch->puts == NULL) {
+    return;
+  }
+  end_trouble(store, has_stored(batch));
+  count_puts(store, batch->puts);
+  event_store_respond(batch->puts, "the record is too big");
+  batch->puts = NULL;
+}
+
+static void after_commit(event_store *store, event_batch *batch) {
+  store_trouble *trouble = &store->trouble;
+  end_trouble(store, batch->finishes != NULL || batch->grants != NULL);
   trouble->rest_ms = trouble->rest_until = 0;
   trouble->locked_since = trouble->locked_until = 0;
   store->next_due = batch->next_due;
   store->timing.committed_at = clock_steady_ms();
-  count_batch(store, batch);
-  event_store_respond(batch->puts, "the record is too big");
+  count_ends(store, batch);
+  respond_to_stored(store, batch);
   free_finishes(batch->finishes);
 }
 
@@ -293,6 +310,10 @@ static void after_lock(event_store *store, event_batch *batch) {
 
 static void on_batch_done(void *context, event_batch *batch, event_batch_result result) {
   event_store *store = context;
+  if (result == EVENT_BATCH_STORED) {
+    respond_to_stored(store, batch);
+    return;
+  }
   store->is_under_way = false;
   if (result == EVENT_BATCH_COMMITTED) {
     after_commit(store, batch); /* what it has leased is handed out once the responses are sent */
