@@ -72,6 +72,23 @@ describe("several processes at PostgreSQL", function()
     assert.are.equal("0", cluster:query(db, "SELECT count(*) FROM deaths"))
   end)
 
+  it("send alerts though old events cannot be deleted", function()
+    local server, db = stage:server(), cluster:database()
+    local served = serve(db, FAILING, { "--alert-url", server.url, "--alert-window", "1" },
+      { PALENCA_ALERT_SECRET = "secret", PALENCA_LEASE_TIMEOUT = "10" })
+    cluster:query(db, [[
+      CREATE FUNCTION spec.fail() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN RAISE EXCEPTION ''not deleted''; END';
+      CREATE TRIGGER fail BEFORE DELETE ON events FOR EACH ROW EXECUTE FUNCTION spec.fail();
+      INSERT INTO events VALUES (-1, 'login.success', 'old', 3, 1, 0, 0, NULL, 'epoch')]])
+    served:wait_output("stderr", "(cannot look after leases and old events: [^\n]*not deleted)")
+    helper.post(served.url, { account_id = "dead" })
+    process.wait_for(function()
+      return #server.requests > 0
+    end, "an alert")
+    assert.are.equal("0", cluster:query(db, "SELECT count(*) FROM deaths"))
+  end)
+
   local MISSED = "7a1f0a4c-51fd-4f0a-9a53-1c1e6f3f0001"
   local ANOTHER = "7a1f0a4c-51fd-4f0a-9a53-1c1e6f3f0002"
 

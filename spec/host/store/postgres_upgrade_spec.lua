@@ -1,4 +1,4 @@
---- A database that an earlier version of the program has made at PostgreSQL, taken over by this one.
+--- A database that an earlier version of the program has made at PostgreSQL, taken over by this.
 local helper = require("spec.host.helper")
 local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")

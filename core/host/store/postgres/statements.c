@@ -37,8 +37,9 @@
 
 /* Plans are made once, while tables may be empty, and are kept: each look into a table is written
  * so that one index serves it. `LIMIT 1` keeps it from becoming a join, which could go through all
- * of an index; a comparison of rows fits the index of accounts alone; `state + 0` none of those
- * that hold the events of one state, all of which could be gone through for each row. */
+ * of an index, and `IS TRUE` from one that goes through the input for each of its rows; a
+ * comparison of rows fits the index of accounts alone; `state + 0` none of those that hold the
+ * events of one state, all of which could be gone through for each row. */
 
 /* An event of the input is behind another one if its account has an unfinished one, be it in the
  * same input. */
@@ -91,7 +92,7 @@ static const struct {
                        " received_at = excluded.received_at WHERE r.received_at"
                        " <= excluded.received_at - $9::bigint * interval '1 millisecond'"
                        " RETURNING event)" STORED_OF_INPUT
-                       " WHERE id IN (SELECT event FROM fresh))" PUT_ROWS},
+                       " WHERE (id IN (SELECT event FROM fresh)) IS TRUE)" PUT_ROWS},
     [STATEMENT_PUT_ALL] = {"put_all", PUT_INPUT PUT_LATE STORED_OF_INPUT
                            " WHERE $9::bigint = 0 AND " IS_NOT_LATE ")" PUT_ROWS},
     /* In a statement of its own, which sees what others have committed since. $2: the process that
@@ -126,7 +127,7 @@ static const struct {
         {"notice", "WITH input AS MATERIALIZED (SELECT nextval('palenca.event_ids') AS id, n.body"
                    " FROM unnest($1::bigint[], $2::bytea[]) AS n(event, body)"
                    " JOIN palenca.events AS e ON e.id = n.event"
-                   " WHERE e.state = 4 AND e.finished_at = now())"
+                   " WHERE e.state = 4 AND e.xmin = pg_current_xact_id()::xid)"
                    ", b AS (INSERT INTO palenca.bodies (id, body) SELECT id, body FROM input)"
                    " INSERT INTO palenca.events (id, action, state, attempts, replays, received_at)"
                    " SELECT id, 'palenca.dead', 0, 0, 0, $3::bigint FROM input"},

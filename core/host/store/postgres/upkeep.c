@@ -16,65 +16,70 @@
 #define RESPONSES_MAX 500
 #define PROMOTE_MAX 250 /* accounts */
 
-static void send_reports(postgres_backend *self, int64_t now) {
-  if (now >= self->count_at) {
-    self->count_at = now + COUNT_MS;
-    link_send(&self->link, STATEMENT_COUNT, NULL);
-  }
-  if (self->options.retention > 0 && (self->was_expiry_full || now >= self->expire_at)) {
-    self->expire_at = now + EXPIRE_MS;
-    values_add_integer(&self->values, self->options.retention);
-    values_add_integer(&self->values, EXPIRE_MAX);
-    link_send(&self->link, STATEMENT_EXPIRE, &self->values);
-  }
-}
-
-static void send_expiry_of_marks(postgres_backend *self, int64_t now) {
-  if (now >= self->marks_at) {
-    self->marks_at = now + MARKS_MS;
-    link_send(&self->link, STATEMENT_EXPIRE_MARKS, NULL);
-  }
-}
-
-static void send_expiry_of_responses(postgres_backend *self, int64_t now) {
-  if (self->options.recording_retention > 0 && now >= self->expire_responses_at) {
-    self->expire_responses_at = now + RESPONSES_MS;
-    values_add_integer(&self->values, self->options.recording_retention);
-    values_add_integer(&self->values, RESPONSES_MAX);
-    link_send(&self->link, STATEMENT_EXPIRE_RESPONSES, &self->values);
-  }
-}
-
+/* What is sent up to link_sync is a transaction, which the server begins and ends by itself. */
 static void begin(postgres_backend *self) {
-  link_send(&self->link, STATEMENT_BEGIN, NULL);
   values_add_integer(&self->values, self->host);
   values_add_integer(&self->values, self->epoch);
   link_send(&self->link, STATEMENT_BEGIN_LEASE, &self->values);
 }
 
-static void end(postgres_backend *self) {
-  link_send(&self->link, STATEMENT_COMMIT, NULL);
+static void send_leases(postgres_backend *self) {
+  begin(self);
+  values_add_integer(&self->values, self->host);
+  values_add_integer(&self->values, self->epoch);
+  values_add_integer(&self->values, self->request.lease_ms);
+  link_send(&self->link, STATEMENT_KEEP, &self->values);
+  link_sync(&self->link);
+  begin(self);
+  link_send(&self->link, STATEMENT_BURY, NULL);
+  link_send(&self->link, STATEMENT_FREE_EVENTS, NULL);
+  link_send(&self->link, STATEMENT_FREE_TIMERS, NULL);
+  link_send(&self->link, STATEMENT_DROP_HOSTS, NULL);
+  link_sync(&self->link);
+  begin(self);
+  values_add_text(&self->values, self->promote_from != NULL ? self->promote_from : "");
+  values_add_integer(&self->values, PROMOTE_MAX);
+  link_send(&self->link, STATEMENT_PROMOTE, &self->values);
   link_sync(&self->link);
 }
 
-/* Of its own, since nothing that was sent may be forgotten when the server crashes: it waits for
- * the disk. */
-static void send_alert(postgres_backend *self) {
-  link_send(&self->link, STATEMENT_BEGIN, NULL);
-  values_add_integer(&self->values, self->options.alert_window);
-  link_send(&self->link, STATEMENT_ALERT, &self->values);
-  end(self);
+static void send_count(postgres_backend *self, int64_t now) {
+  if (now >= self->count_at) {
+    self->count_at = now + COUNT_MS;
+    link_send(&self->link, STATEMENT_COUNT, NULL);
+    link_sync(&self->link);
+  }
 }
 
-static bool is_decision_expiry_due(const postgres_backend *self, int64_t now) {
-  return self->options.decision_retention > 0 && now >= self->expire_decisions_at;
+static void send_expiry(postgres_backend *self, statement_id id, int64_t age, int64_t max) {
+  begin(self);
+  values_add_integer(&self->values, age);
+  values_add_integer(&self->values, max);
+  link_send(&self->link, id, &self->values);
+  link_sync(&self->link);
 }
 
-static void send_decision_expiry(postgres_backend *self, int64_t now) {
-  self->expire_decisions_at = now + EXPIRE_MS;
-  values_add_integer(&self->values, self->options.decision_retention);
-  values_add_integer(&self->values, EXPIRE_DECISIONS_MAX);
-  link_send(&self->link, STATEMENT_EXPIRE_DECISIONS, &self->values);
+static void send_expiries(postgres_backend *self, int64_t now) {
+  const event_store_options *options = &self->options;
+  if (options->retention > 0 && (self->was_expiry_full || now >= self->expire_at)) {
+    self->expire_at = now + EXPIRE_MS;
+    send_expiry(self, STATEMENT_EXPIRE, options->retention, EXPIRE_MAX);
+  }
+  if (options->recording_retention > 0 && now >= self->expire_responses_at) {
+    self->expire_responses_at = now + RESPONSES_MS;
+    send_expiry(self, STATEMENT_EXPIRE_RESPONSES, options->recording_retention, RESPONSES_MAX);
+  }
+  if (options->decision_retention > 0 && now >= self->expire_decisions_at) {
+    self->expire_decisions_at = now + EXPIRE_MS;
+    send_expiry(self, STATEMENT_EXPIRE_DECISIONS, options->decision_retention,
+                EXPIRE_DECISIONS_MAX);
+  }
+  if (now >= self->marks_at) {
+    self->marks_at = now + MARKS_MS;
+    begin(self);
+    link_send(&self->link, STATEMENT_EXPIRE_MARKS, NULL);
+    link_sync(&self->link);
+  }
 }
 
 /* After a failure: writes what a put does, and takes it back. */
@@ -89,41 +94,27 @@ static void send_probe(postgres_backend *self) {
   link_sync(&self->link);
 }
 
-/* In transactions of their own: what fails in a later one must not let leases expire, or keep those
- * of others that have. */
+/* Nothing that was sent may be forgotten when the server crashes: this one waits for the disk. */
+static void send_alert(postgres_backend *self) {
+  if (self->options.alert_window <= 0) {
+    return;
+  }
+  link_send(&self->link, STATEMENT_BEGIN, NULL);
+  values_add_integer(&self->values, self->options.alert_window);
+  link_send(&self->link, STATEMENT_ALERT, &self->values);
+  link_send(&self->link, STATEMENT_COMMIT, NULL);
+  link_sync(&self->link);
+}
+
+/* In transactions of their own: what fails in one must not let leases expire, or keep those of
+ * others that have, nor stop what comes after it. */
 void postgres_send_upkeep(postgres_backend *self) {
   int64_t now = clock_steady_ms();
-  begin(self);
-  values_add_integer(&self->values, self->host);
-  values_add_integer(&self->values, self->epoch);
-  values_add_integer(&self->values, self->request.lease_ms);
-  link_send(&self->link, STATEMENT_KEEP, &self->values);
-  end(self);
-  begin(self);
-  link_send(&self->link, STATEMENT_BURY, NULL);
-  link_send(&self->link, STATEMENT_FREE_EVENTS, NULL);
-  link_send(&self->link, STATEMENT_FREE_TIMERS, NULL);
-  link_send(&self->link, STATEMENT_DROP_HOSTS, NULL);
-  end(self);
-  begin(self);
-  values_add_text(&self->values, self->promote_from != NULL ? self->promote_from : "");
-  values_add_integer(&self->values, PROMOTE_MAX);
-  link_send(&self->link, STATEMENT_PROMOTE, &self->values);
-  end(self);
-  begin(self);
-  send_reports(self, now);
-  send_expiry_of_marks(self, now);
-  send_expiry_of_responses(self, now);
-  end(self);
-  if (is_decision_expiry_due(self, now)) {
-    begin(self);
-    send_decision_expiry(self, now);
-    end(self);
-  }
-  if (self->options.alert_window > 0) {
-    send_alert(self);
-  }
+  send_leases(self);
+  send_count(self, now);
+  send_expiries(self, now);
   send_probe(self);
+  send_alert(self);
 }
 
 static void take_counts(postgres_backend *self, const PGresult *row) {
@@ -150,9 +141,8 @@ static void take_last_promoted(postgres_backend *self, const PGresult *row) {
 
 void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresult *result) {
   if (id == STATEMENT_SYNC) {
-    return;
-  }
-  if (!postgres_is_ok(self, result)) {
+    self->may_be_ready = true; /* a notice may have been lost */
+  } else if (!postgres_is_ok(self, result)) {
     postgres_note_failure(self, &self->flight_failure, result);
   } else if (id == STATEMENT_COUNT) {
     take_counts(self, result);
@@ -166,7 +156,5 @@ void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresul
   } else if (id == STATEMENT_EXPIRE_RESPONSES && self->pq->ntuples(result) == 1 &&
              values_integer(self->pq, result, 0, 0) >= RESPONSES_MAX) {
     self->expire_responses_at = 0;
-  } else if (id == STATEMENT_COMMIT) {
-    self->may_be_ready = true; /* a notice may have been lost */
   }
 }
