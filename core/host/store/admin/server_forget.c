@@ -17,17 +17,18 @@ static const char lock_text[] =
 /* What was queued for an account may have been purged since. */
 #define WITHOUT_EVENT " AND NOT EXISTS (SELECT FROM palenca.events AS q WHERE q.id = m.event)"
 
-/* Of the events that are locked; each sees what was committed before that. Themselves are the last.
- * A table that has more of an event has its statement here. */
+/* Of the events that are locked; each sees what was committed before that. Themselves are the last,
+ * and marks come before receipts, as where events are stored: nobody waits in a circle. A table
+ * that has more of an event has its statement here. */
 static const char *const removals[] = {
+    "DELETE FROM palenca.reconciled WHERE event = ANY ($1::bigint[])",
+    "DELETE FROM palenca.reconciled AS m USING palenca.events AS e"
+    " WHERE e.id = ANY ($1::bigint[]) AND m.account_id = e.account_id" WITHOUT_EVENT,
     "DELETE FROM palenca.attempts WHERE id = ANY ($1::bigint[])",
     "DELETE FROM palenca.traces WHERE id = ANY ($1::bigint[])",
     "DELETE FROM palenca.receipts AS r USING palenca.bodies AS b"
     " WHERE b.id = ANY ($1::bigint[]) AND r.hash = b.hash AND r.event = b.id",
     "DELETE FROM palenca.event_responses WHERE id = ANY ($1::bigint[])",
-    "DELETE FROM palenca.reconciled WHERE event = ANY ($1::bigint[])",
-    "DELETE FROM palenca.reconciled AS m USING palenca.events AS e"
-    " WHERE e.id = ANY ($1::bigint[]) AND m.account_id = e.account_id" WITHOUT_EVENT,
     "DELETE FROM palenca.bodies WHERE id = ANY ($1::bigint[])",
     "DELETE FROM palenca.events WHERE id = ANY ($1::bigint[])",
 };
