@@ -1,5 +1,6 @@
 --- What `palenca serve` stores beside events at PostgreSQL, over several processes.
 local helper = require("spec.host.helper")
+local http = require("spec.support.http")
 local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")
 local shadow_runs = require("spec.host.cli.shadow_runs")
@@ -39,6 +40,36 @@ describe("several processes at PostgreSQL", function()
         .. before .. "'::timestamptz + interval '1 second'") == "3"
     end, "all processes to have said that they are alive")
   end
+
+  it("count the events of all of them in their metrics", function()
+    local waiting
+    local api = stage:server(function(request)
+      waiting = request
+    end)
+    local db, servers = cluster:database(), {}
+    for i = 1, 2 do
+      servers[i] = serve(db, [[
+        local palenca = require "palenca"
+        palenca.on("*", function() palenca.http{ url = os.getenv "SPEC_API" } end)
+      ]], { "--admin", "127.0.0.1:0" }, { SPEC_API = api.url })
+    end
+    helper.post(servers[1].url, { account_id = "runs" })
+    process.wait_for(function()
+      return waiting
+    end, "the handler")
+    for _, served in ipairs(servers) do
+      local admin = served.stderr:match("metrics and health at (http://[%d.:]+)")
+      helper.ask_until(function()
+        local text = http.request("GET", admin .. "/metrics").body
+        return text:find('palenca_events{state="running"} 1', 1, true)
+          and text:find('palenca_events{state="received"} 0', 1, true)
+      end, "one event to run")
+    end
+    waiting.respond(200, "")
+    for _, served in ipairs(servers) do
+      assert.are.equal(0, served:stop())
+    end
+  end)
 
   local FAILING = [[
     local palenca = require "palenca"

@@ -340,7 +340,9 @@ describe("palenca serve at PostgreSQL", function()
     local function url_of(role)
       return (db:gsub("palenca@", role .. "@"))
     end
-    assert.truthy(rejected(url_of("palenca_serve")):find("permission denied", 1, true))
+    local reason = rejected(url_of("palenca_serve"))
+    assert.truthy(reason:find("which the role that owns them has to do by a start: "
+      .. "ERROR:  permission denied for schema palenca\n", 1, true), reason)
     assert.are.equal(0, serve(db .. "&options=-crole%3Dpalenca_owner"):stop())
     local api = stage:server(function(request)
       request.respond(200, '{"success":true,"data":{"logins":[]}}')
@@ -364,6 +366,8 @@ describe("palenca serve at PostgreSQL", function()
       url_of("palenca_read") })
     assert.are.equal(1, status)
     assert.truthy(err:find("permission denied", 1, true), err)
+    reason = rejected(url_of("palenca_read"))
+    assert.truthy(reason:find("permission denied for table hosts\n", 1, true), reason)
     assert.are.equal(0, (process.run(process.program(), { "shadow", served.directory
       .. "/script.lua", "--db", url_of("palenca_read") }, { env = env })))
     assert.are.equal(0, served:stop())
@@ -393,6 +397,18 @@ describe("palenca serve at PostgreSQL", function()
     assert.are.equal(2, status)
     assert.truthy(shown:find("a password on the command line", 1, true), shown)
     assert.is_nil(shown:find("hunter", 1, true))
+  end)
+
+  it("takes no file for what is meant for a server", function()
+    local directory = stage:directory()
+    for _, name in ipairs({ "Postgresql://a:hunter2@host/x", "postgresql:/a@host/x",
+      "mysql://a:hunter2@host/x", "host=localhost password=hunter2", "dbname=x" }) do
+      local status, _, err = process.run(process.program(), { "serve", directory .. "/script.lua",
+        "--db", name }, { cwd = directory })
+      assert.are.equal(2, status, err)
+      assert.truthy(err:find("begins with postgresql://", 1, true), err)
+      assert.is_nil(err:find("hunter2", 1, true), err)
+    end
   end)
 
   it("says what is for files only", function()

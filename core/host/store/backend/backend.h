@@ -107,6 +107,8 @@ typedef struct {
   bool (*count_dead)(event_backend *backend, int64_t *count);
   bool (*find_oldest)(event_backend *backend, int64_t *received_at);
   int64_t (*count_retries)(const event_backend *backend);
+  /* Of all processes; `leased` is the number of this one. */
+  int64_t (*count_running)(const event_backend *backend, int64_t leased);
 } event_backend_class;
 
 /* The class of a kind whose file has all of these by their names: one that lacks one of them does
@@ -116,7 +118,7 @@ typedef struct {
   .problem = problem, .probe = probe, .order = order, .limits = limits,                            \
   .drop_unused_limits = drop_unused_limits, .timers = timers,                                      \
   .count_unfinished = count_unfinished, .count_dead = count_dead, .find_oldest = find_oldest,      \
-  .count_retries = count_retries
+  .count_retries = count_retries, .count_running = count_running
 
 struct event_backend {
   const event_backend_class *class;

@@ -100,6 +100,12 @@ static int64_t count_retries(const event_backend *backend) {
   return const_of(backend)->counts.retries;
 }
 
+/* Over all processes, like the other counts. */
+static int64_t count_running(const event_backend *backend, int64_t leased) {
+  (void)leased;
+  return const_of(backend)->counts.running;
+}
+
 /* ---- Its beginning and end ---- */
 
 void postgres_release(postgres_backend *self) {

@@ -70,7 +70,7 @@ typedef struct {
 } rate_share_state;
 
 typedef struct {
-  int64_t unfinished, retries, dead, oldest;
+  int64_t unfinished, retries, running, dead, oldest;
   bool is_new; /* since it was asked for */
 } stored_counts;
 

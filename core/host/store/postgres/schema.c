@@ -46,6 +46,16 @@ static bool fail(const libpq *pq, PGconn *connection, host_error *error) {
   return host_error_set(error, HOST_FAILED, "cannot use the tables: %s", reason);
 }
 
+/* Of the first start, and of one after an upgrade. */
+static bool fail_to_change(const libpq *pq, PGconn *connection, host_error *error) {
+  char reason[400];
+  session_last_reason(pq, connection, reason, sizeof reason);
+  return host_error_set(error, HOST_FAILED,
+                        "cannot make or change its tables, which the role that owns them has to "
+                        "do by a start: %s",
+                        reason);
+}
+
 /* Takes as long as it takes: a table may have to be written anew. */
 static bool run(const libpq *pq, PGconn *connection, const char *text) {
   PGresult *result = pq->exec(connection, text);
@@ -122,7 +132,7 @@ bool postgres_schema_prepare(const libpq *pq, PGconn *connection, host_error *er
   if (version < latest_version()) {
     if (!run(pq, connection, "BEGIN") || !change(pq, connection) ||
         !run(pq, connection, "COMMIT")) {
-      (void)fail(pq, connection, error);
+      (void)fail_to_change(pq, connection, error);
       (void)run(pq, connection, "ROLLBACK");
       return false;
     }

@@ -14,14 +14,36 @@
 
 #define VERSION_MIN 150000
 
+static bool starts_with(const char *line, const char *word) {
+  return strncmp(line, word, strlen(word)) == 0;
+}
+
+/* Where an error's message goes on, from the beginning of one of its lines. The statement's text
+ * and its place in functions are left out: they are of the program, not of the server. */
+static const char *skip_statement(const char *line) {
+  if (starts_with(line, "LINE ")) {
+    line += strcspn(line, "\n");
+    line += *line == '\n';
+    line += strcspn(line, "\n"); /* the caret */
+    line += *line == '\n';
+  }
+  bool is_inside = starts_with(line, "CONTEXT:") || starts_with(line, "QUERY:");
+  return is_inside ? line + strlen(line) : line;
+}
+
 void session_reason(const char *message, char *to, size_t size) {
   size_t used = 0;
-  for (; *message != '\0' && used + 3 < size; message++) {
+  while (*message != '\0' && used + 3 < size) {
     if (*message != '\n') {
       to[used++] = *message == '\t' ? ' ' : *message;
-    } else if (message[1] != '\0') {
+      message++;
+      continue;
+    }
+    message = skip_statement(message + 1);
+    if (*message != '\0') {
       to[used++] = ';';
       to[used++] = ' ';
+      message += strspn(message, "\t ");
     }
   }
   to[used] = '\0';

@@ -127,6 +127,7 @@ static void take_counts(postgres_backend *self, const PGresult *row) {
                                  .retries = values_integer(pq, row, 0, 1),
                                  .dead = values_integer(pq, row, 0, 2),
                                  .oldest = values_integer(pq, row, 0, 3),
+                                 .running = values_integer(pq, row, 0, 5),
                                  .is_new = true};
   if (estimate > self->counts.unfinished) {
     self->counts.unfinished = estimate;

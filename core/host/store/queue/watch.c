@@ -34,12 +34,13 @@ static void publish_states(event_store *store) {
   (void)pthread_mutex_lock(&dispatch->mutex);
   int64_t unfinished = dispatch->counts.unfinished;
   int64_t dead = dispatch->counts.dead;
-  int64_t running = dispatch->leased;
+  int64_t leased = dispatch->leased;
   (void)pthread_mutex_unlock(&dispatch->mutex);
   count_dead(store, dead);
   const event_backend_class *class = store->backend->class;
   if (class->order(store->backend).is_known) {
     int64_t retries = class->count_retries(store->backend);
+    int64_t running = class->count_running(store->backend, leased);
     int64_t received = unfinished - running - retries;
     metric_set(METRIC_EVENTS, METRIC_STATE_RECEIVED, received > 0 ? received : 0);
     metric_set(METRIC_EVENTS, METRIC_STATE_RUNNING, running);

@@ -9,10 +9,23 @@ local store_options = {}
 local PASSWORD_SHOWN = "a password on the command line can be read by everybody on this machine: "
   .. "it belongs in a passfile, $PGPASSWORD or $PALENCA_DB"
 
+local NEITHER = "this is neither the name of a file nor a URL that begins with postgresql://"
+
+-- What is meant for a server, mistyped or in the other form of libpq, would become a file's name,
+-- with the password that may be in it.
+local function file_name(text)
+  local lower = text:lower()
+  if lower:find("^%a[%w+.-]*://") or lower:find("^postgres%a*:") or lower:find("^host=")
+    or lower:find("^dbname=") or lower:find("^service=") or lower:find("^user=") then
+    return nil, NEITHER
+  end
+  return options.file(text)
+end
+
 --- The name of a file, or the URL of a database at PostgreSQL.
 function store_options.database(text)
   if not host.events.is_server(text) then
-    return options.file(text)
+    return file_name(text)
   end
   if host.events.shown_name(text) ~= text and options.is_argument(text) then
     return nil, PASSWORD_SHOWN
@@ -27,7 +40,7 @@ function store_options.file_only(advice)
     if host.events.is_server(text) then
       return nil, "this is for a database in a file; " .. advice
     end
-    return options.file(text)
+    return file_name(text)
   end
 end
 
