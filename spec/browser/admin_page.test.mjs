@@ -331,6 +331,8 @@ test("says why the program is not ready, and that what is shown may be old", sta
   assert.equal(await page.textContent("#ready"), "not ready");
   await assertChecked(page, "not ready");
   await picture(page, "not-ready");
+  await page.reload();
+  await page.waitForSelector("#results >> text=/^No event could be read.$/");
   renameSync(`${path}.away`, path);
   await page.waitForSelector("#ready >> text=/^ready$/");
   await page.waitForSelector(by("reasons"), { state: "hidden" });

@@ -68,7 +68,8 @@ static bool can_be_read(const libpq *pq, const char *url, host_error *error) {
   pq->conninfoFree(options);
   return (options != NULL && postgres_url_is_clear(url)) ||
          host_error_set(error, HOST_FAILED,
-                        "it is not a URL such as postgresql://user@host/database?sslmode=require");
+                        "it is not a URL such as postgresql://user@host/database?sslmode=require; "
+                        "a parameter may be misspelt, or a special character not be escaped");
 }
 
 static void ignore_notice(void *context, const PGresult *notice) {

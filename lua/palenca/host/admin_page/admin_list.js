@@ -68,7 +68,9 @@ const button = (testid, label, onclick) => el("button", { type: "button", class:
 
 // What is shown where there is no event: why, and what to do.
 function nothing(found, search, isSearching, { clear, further }) {
-  if (found.next !== null) {
+  if (found.next === undefined) {
+    return empty(isSearching ? "Searching…" : "No event could be read.");
+  } else if (found.next !== null) {
     const place = `among the events newer than ${found.next}`;
     return isSearching ? empty(`Searching… Nothing yet ${place}.`)
       : empty(`Nothing was found ${place}.`, button("further", "Search older events", further));
@@ -85,7 +87,8 @@ function complain(response) {
   const problem = $("problem");
   const advice = response.status === 400 ? "Change the search, or clear it."
     : "What is shown may be old; it is read again by itself.";
-  const text = response.ok ? "" : `${response.message}. ${advice}`;
+  const end = /[.?!]$/.test(response.message) ? "" : ".";
+  const text = response.ok ? "" : `${response.message}${end} ${advice}`;
   problem.classList.toggle("failure-line", !response.ok);
   if (problem.textContent !== text) problem.textContent = text;
 }

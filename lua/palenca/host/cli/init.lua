@@ -122,7 +122,7 @@ end
 -- output any more; others are the command's own
 return function(...)
   local given = { ... }
-  command_options.use_arguments(given)
+  command_options.use_arguments({ ... }) -- what a file of options says is added to the others
   if #given == 0 then
     io.stderr:write(parser.new(load_all()):get_help() .. "\n")
     return WRONG_USAGE
