@@ -223,15 +223,16 @@ function service.start(given, client)
   return self
 end
 
---- Logs that the database is a new one, or how many of its events had not ended before.
+--- Logs that the database is a new one, or how many of its events have not ended.
 function Service:log_database()
   local count, db = self.unfinished, self.db_name
   if self.is_new then
     program_log.line(db .. " is a new database", { event = "created", db = db })
   end
   if count > 0 then
-    program_log.line(string.format("events that had not ended before: %d; they run now", count),
-      { event = "unfinished", events = count })
+    local text = self.is_server and "events of all processes that have not ended: %d"
+      or "events that had not ended before: %d; they run now"
+    program_log.line(text:format(count), { event = "unfinished", events = count })
   end
 end
 

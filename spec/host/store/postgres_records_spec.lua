@@ -47,16 +47,19 @@ describe("several processes at PostgreSQL", function()
       waiting = request
     end)
     local db, servers = cluster:database(), {}
-    for i = 1, 2 do
-      servers[i] = serve(db, [[
+    local function start()
+      servers[#servers + 1] = serve(db, [[
         local palenca = require "palenca"
         palenca.on("*", function() palenca.http{ url = os.getenv "SPEC_API" } end)
       ]], { "--admin", "127.0.0.1:0" }, { SPEC_API = api.url })
     end
+    start()
     helper.post(servers[1].url, { account_id = "runs" })
     process.wait_for(function()
       return waiting
     end, "the handler")
+    start()
+    servers[2]:wait_output("stderr", "(events of all processes that have not ended: 1\n)")
     for _, served in ipairs(servers) do
       local admin = served.stderr:match("metrics and health at (http://[%d.:]+)")
       helper.ask_until(function()

@@ -335,15 +335,16 @@ describe("palenca serve at PostgreSQL", function()
 
   it("works with the roles of the document", function()
     local db = cluster:database()
-    local sql = documents.blocks("core/host/POSTGRESQL.md", "sql")[1].text
-    cluster:query(db, sql)
+    for _, block in ipairs(documents.blocks("core/host/POSTGRESQL.md", "sql")) do
+      cluster:query(db, block.text)
+    end
     local function url_of(role)
       return (db:gsub("palenca@", role .. "@"))
     end
     local reason = rejected(url_of("palenca_serve"))
     assert.truthy(reason:find("which the role that owns them has to do by a start: "
       .. "ERROR:  permission denied for schema palenca\n", 1, true), reason)
-    assert.are.equal(0, serve(db .. "&options=-crole%3Dpalenca_owner"):stop())
+    assert.are.equal(0, serve(url_of("deploy") .. "&options=-crole%3Dpalenca_owner"):stop())
     local api = stage:server(function(request)
       request.respond(200, '{"success":true,"data":{"logins":[]}}')
     end)
