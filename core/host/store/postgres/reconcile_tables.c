@@ -49,11 +49,11 @@ const char postgres_reconcile_functions[] =
     " SET event = 0, until = excluded.until WHERE r.event = 0 OR r.until <= now();"
     " RETURN FOUND;"
     " END $$;"
-    /* For three seconds at most, which no put takes. */
+    /* For nine seconds at most: no statement of a put takes longer. */
     "CREATE FUNCTION palenca.await_puts() RETURNS void LANGUAGE plpgsql AS $$"
     " DECLARE earlier text[] := ARRAY(SELECT virtualtransaction FROM pg_locks" ARE_WRITING ");"
     " BEGIN"
-    " FOR i IN 1..300 LOOP"
+    " FOR i IN 1..900 LOOP"
     " EXIT WHEN NOT EXISTS (SELECT FROM pg_locks" ARE_WRITING
     " AND virtualtransaction = ANY (earlier));"
     " PERFORM pg_sleep(0.01);"

@@ -31,7 +31,7 @@ static const struct {
     {4, postgres_ledger_functions},    {4, postgres_ledger_removals},
     {4, postgres_forget_functions},    {5, postgres_record_tables},
     {5, postgres_record_functions},    {5, postgres_reconcile_tables},
-    {5, postgres_reconcile_functions},
+    {5, postgres_reconcile_functions}, {5, postgres_id_functions},
 };
 
 #define PARTS (sizeof parts / sizeof *parts)

@@ -15,5 +15,6 @@ extern const char postgres_ledger_removals[];
 extern const char postgres_forget_functions[];
 extern const char postgres_rate_tables[];
 extern const char postgres_rate_functions[];
+extern const char postgres_id_functions[];
 
 #endif

@@ -279,6 +279,7 @@ static bool enter(const session_request *request, session *opened, host_error *e
   const libpq *pq = request->pq;
   bool ok =
       run(pq, opened->connection, "BEGIN") && open_host(request, opened) &&
+      end(pq, blocking_run(pq, opened->connection, "SELECT palenca.raise_ids()")) &&
       (request->host == 0 || opened->host != request->host || release_unknown(request, opened));
   return ok ? commit(pq, opened->connection, error) : fail(pq, opened->connection, error);
 }
