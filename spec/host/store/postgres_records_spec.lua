@@ -114,7 +114,7 @@ describe("several processes at PostgreSQL", function()
       CREATE FUNCTION spec.fail() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN RAISE EXCEPTION ''not deleted''; END';
       CREATE TRIGGER fail BEFORE DELETE ON events FOR EACH ROW EXECUTE FUNCTION spec.fail();
-      INSERT INTO events VALUES (-1, 'login.success', 'old', 3, 1, 0, 0, NULL, 'epoch')]])
+      INSERT INTO events VALUES (0, 'login.success', 'old', 3, 1, 0, 0, NULL, 'epoch')]])
     served:wait_output("stderr", "(cannot look after leases and old events: [^\n]*not deleted)")
     helper.post(served.url, { account_id = "dead" })
     process.wait_for(function()

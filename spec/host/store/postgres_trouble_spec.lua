@@ -271,6 +271,23 @@ describe("palenca serve, while PostgreSQL is in trouble,", function()
     assert.are.equal(0, served:stop())
   end)
 
+  it("is ready again without a put, though old events cannot be deleted", function()
+    local db = cluster:database()
+    local served = serve(db, { env = { PALENCA_LEASE_TIMEOUT = "10" } })
+    cluster:query(db, [[
+      INSERT INTO events VALUES (0, 'login.success', 'old', 3, 1, 0, 0, NULL, 'epoch');
+      CREATE FUNCTION spec.fail() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN RAISE EXCEPTION ''not now''; END';
+      CREATE TRIGGER deleted BEFORE DELETE ON events FOR EACH ROW EXECUTE FUNCTION spec.fail();
+      CREATE TRIGGER put BEFORE INSERT ON bodies FOR EACH ROW EXECUTE FUNCTION spec.fail()]])
+    assert.are.equal(503, status_of(served, { account_id = "rejected" }))
+    wait_ready(served, 503, "store_failing")
+    cluster:query(db, "DROP TRIGGER put ON bodies")
+    wait_ready(served, 200)
+    assert.are.equal("1", cluster:query(db, "SELECT count(*) FROM events"))
+    assert.are.equal(200, status_of(served, { account_id = "rejected" }))
+  end)
+
   -- ---- failover ----
 
   it("loses nothing that was acknowledged when a synchronous standby takes over", function()

@@ -23,12 +23,16 @@ static void begin(postgres_backend *self) {
   link_send(&self->link, STATEMENT_BEGIN_LEASE, &self->values);
 }
 
-static void send_leases(postgres_backend *self) {
-  begin(self);
+static void send_keep(postgres_backend *self) {
   values_add_integer(&self->values, self->host);
   values_add_integer(&self->values, self->epoch);
   values_add_integer(&self->values, self->request.lease_ms);
   link_send(&self->link, STATEMENT_KEEP, &self->values);
+}
+
+static void send_leases(postgres_backend *self) {
+  begin(self);
+  send_keep(self);
   link_sync(&self->link);
   begin(self);
   link_send(&self->link, STATEMENT_BURY, NULL);
@@ -82,12 +86,13 @@ static void send_expiries(postgres_backend *self, int64_t now) {
   }
 }
 
-/* After a failure: writes what a put does, and takes it back. */
+/* After a failure: writes what a batch does, and takes it back. */
 static void send_probe(postgres_backend *self) {
   if (self->failure == EVENT_FAILURE_NONE) {
     return;
   }
   link_send(&self->link, STATEMENT_BEGIN, NULL);
+  send_keep(self);
   values_add_integer(&self->values, self->host);
   link_send(&self->link, STATEMENT_PROBE, &self->values);
   link_send(&self->link, STATEMENT_ROLLBACK, NULL);
@@ -145,6 +150,8 @@ void postgres_take_upkeep(postgres_backend *self, statement_id id, const PGresul
     self->may_be_ready = true; /* a notice may have been lost */
   } else if (!postgres_is_ok(self, result)) {
     postgres_note_failure(self, &self->flight_failure, result);
+  } else if (id == STATEMENT_PROBE) {
+    self->failure = EVENT_FAILURE_NONE; /* whatever else fails */
   } else if (id == STATEMENT_COUNT) {
     take_counts(self, result);
   } else if (id == STATEMENT_PROMOTE) {
