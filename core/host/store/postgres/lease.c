@@ -355,8 +355,6 @@ void postgres_end_leases(postgres_backend *self) {
     self->lease_after = clock_steady_ms() + CONFLICT_MS;
     self->batch->next_due = clock_unix_ms() + CONFLICT_MS;
     if (self->write.is_sent) { /* whose accounts' next events were not looked for */
-      free(self->promote_from);
-      self->promote_from = NULL;
       self->upkeep_at = 0;
     }
   }
