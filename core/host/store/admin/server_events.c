@@ -8,12 +8,12 @@
 /* Of a search with a time: so many events are looked at between two looks at the clock. */
 #define WINDOW_ROWS "2000"
 
-#define MS(column) "(extract(epoch FROM " column ") * 1000)::bigint"
+#define DUE_AT "coalesce((extract(epoch FROM due_at) * 1000)::bigint, 0)"
+#define FINISHED_AT "coalesce((extract(epoch FROM finished_at) * 1000)::bigint, 0)"
 #define COLUMNS                                                                                    \
-  "e.id, action, account_id, state::bigint, attempts::bigint, replays::bigint, received_at, "      \
-  "coalesce(" MS("due_at") ", 0), coalesce(" MS("finished_at") ", 0), error, "                     \
-                                                               "palenca.platform_of(body), body, " \
-  "traceparent, request_id"
+  "e.id, action, account_id, state::bigint, attempts::bigint, replays::bigint, received_at,"       \
+  " " DUE_AT ", " FINISHED_AT ", error, palenca.platform_of(body), body, traceparent, request_id"
+
 static event_summary summary_of(const server_query *query, const PGresult *rows, int row) {
   return (event_summary){
       .id = server_query_integer(query, rows, row, 0),
