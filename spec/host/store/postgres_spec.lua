@@ -159,7 +159,8 @@ describe("palenca serve at PostgreSQL", function()
     taken_over.respond(200, "{}")
     local event = helper.wait_state(db, "stopped", "done")
     assert.are.equal(2, event.attempts)
-    local _, shown = process.run(process.program(), { "events", "show", "1", "--json", "--db", db })
+    local _, shown = process.run(process.program(), { "events", "show",
+      tostring(event.id), "--json", "--db", db })
     local outcomes = {}
     for i, attempt in ipairs(helper.json.decode(shown).history) do
       outcomes[i] = attempt.outcome .. " " .. tostring(attempt.error)

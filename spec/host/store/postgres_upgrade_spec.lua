@@ -38,7 +38,7 @@ describe("a database of version 1 at PostgreSQL", function()
 
     local served = stage:serve({ db = db, text = SCRIPT, arguments = { "--retention", "0" },
       env = { PALENCA_LEASE_TIMEOUT = "1" } })
-    served:wait_output("stderr", "(events that had not ended before: 5;)")
+    served:wait_output("stderr", "(events of all processes that have not ended: 5)")
     local states = {}
     for at, event in ipairs(helper.wait_ended(db)) do
       states[at] = ("%d %s %s %d"):format(event.id, event.account_id, event.state, event.attempts)
