@@ -1,13 +1,14 @@
 --- Several `palenca serve` that start at the same time with an empty database of PostgreSQL.
 local helper = require("spec.host.helper")
+local http = require("spec.support.http")
 local postgres = require("spec.support.postgres")
 local process = require("spec.support.process")
 
 describe("the start of palenca serve at PostgreSQL", function()
   local stage = helper.stage_for_each()
+  local cluster = postgres.shared()
 
   it("makes the tables once, and uses those that another process has made meanwhile", function()
-    local cluster = postgres.shared()
     local db = cluster:database()
     local script = process.write_file(stage:directory() .. "/script.lua", "")
     local lock = stage:start("/usr/bin/psql", { db, "-Xqc",
@@ -34,5 +35,22 @@ describe("the start of palenca serve at PostgreSQL", function()
     for _, served in ipairs(servers) do
       assert.are.equal(0, served:stop())
     end
+  end)
+
+  local function next_id(db, account)
+    local served = stage:serve({ db = db, text = "" })
+    local response = http.request("POST", served.url, helper.body({ account_id = account }))
+    assert.are.equal(200, response.status)
+    assert.are.equal(0, served:stop())
+    return helper.json.decode(response.body).id
+  end
+
+  it("uses no id again after an earlier state of the database was restored", function()
+    local db = cluster:database()
+    local before = next_id(db, "before")
+    local restored = cluster:copy(db)
+    local lost = next_id(db, "lost")
+    assert.is_true(lost > before)
+    assert.is_true(next_id(restored, "after") > lost)
   end)
 end)
