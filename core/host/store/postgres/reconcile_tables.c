@@ -23,7 +23,7 @@ const char postgres_reconcile_tables[] =
 
 /* Ids are handed out before their commit: one that was seen may be later than so many that are not.
  */
-#define OUT_OF_ORDER "200000"
+#define OUT_OF_ORDER "10000"
 #define A_DAY "interval '1 day'"
 #define ARE_WRITING                                                                                \
   " WHERE relation = 'palenca.events'::regclass AND mode = 'RowExclusiveLock'"                     \

@@ -278,8 +278,8 @@ static bool commit(const libpq *pq, PGconn *connection, host_error *error) {
 static bool enter(const session_request *request, session *opened, host_error *error) {
   const libpq *pq = request->pq;
   bool ok =
-      run(pq, opened->connection, "BEGIN") && open_host(request, opened) &&
       end(pq, blocking_run(pq, opened->connection, "SELECT palenca.raise_ids()")) &&
+      run(pq, opened->connection, "BEGIN") && open_host(request, opened) &&
       (request->host == 0 || opened->host != request->host || release_unknown(request, opened));
   return ok ? commit(pq, opened->connection, error) : fail(pq, opened->connection, error);
 }
