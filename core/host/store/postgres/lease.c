@@ -23,30 +23,56 @@ static bool is_pattern(const concurrency_limit *limit) {
   return limit->pattern != NULL && limit->limit > 0 && strcmp(limit->pattern, "*") != 0;
 }
 
+static bool is_family(const char *pattern) {
+  size_t size = strlen(pattern);
+  return size > 2 && strcmp(pattern + size - 2, ".*") == 0;
+}
+
 /* As LIKE takes it: of a family the star at its end is a percent sign. */
 static void write_pattern(const char *pattern, char to[PATTERN_MAX]) {
-  size_t size = strlen(pattern), used = 0;
-  bool is_family = size > 2 && strcmp(pattern + size - 2, ".*") == 0;
-  for (size_t i = 0; i < size - is_family && used + 3 < PATTERN_MAX; i++) {
+  size_t size = strlen(pattern) - is_family(pattern), used = 0;
+  for (size_t i = 0; i < size && used + 3 < PATTERN_MAX; i++) {
     if (strchr("\\%_", pattern[i]) != NULL) {
       to[used++] = '\\';
     }
     to[used++] = pattern[i];
   }
-  if (is_family) {
+  if (is_family(pattern)) {
     to[used++] = '%';
   }
   to[used] = '\0';
 }
 
+static bool is_narrower(const char *pattern, const char *than) {
+  return is_family(pattern) == is_family(than) ? strlen(pattern) > strlen(than) : is_family(than);
+}
+
+/* An action's own limit comes before that of its family: those that wait for a place of the
+ * action's must not hide the rest of the family. Returns how many there are. */
+static int list_patterns(const postgres_backend *self,
+                         const concurrency_limit *list[EVENT_LIMITS_MAX]) {
+  int count = 0;
+  for (int i = 0; i < self->limits.count; i++) {
+    const concurrency_limit *limit = &self->limits.list[i];
+    if (is_pattern(limit)) {
+      int at = count++;
+      for (; at > 0 && is_narrower(limit->pattern, list[at - 1]->pattern); at--) {
+        list[at] = list[at - 1];
+      }
+      list[at] = limit;
+    }
+  }
+  return count;
+}
+
 static void add_patterns(postgres_backend *self) {
   char text[PATTERN_MAX];
+  const concurrency_limit *list[EVENT_LIMITS_MAX];
+  int count = list_patterns(self, list);
   values_begin_array(&self->values, VALUES_TEXT);
-  for (int i = 0; i < self->limits.count; i++) {
-    if (is_pattern(&self->limits.list[i])) {
-      write_pattern(self->limits.list[i].pattern, text);
-      values_add_text_element(&self->values, text);
-    }
+  for (int i = 0; i < count; i++) {
+    write_pattern(list[i]->pattern, text);
+    values_add_text_element(&self->values, text);
   }
   values_add_text_element(&self->values, "%");
 }
@@ -57,13 +83,14 @@ static bool is_of_all(const concurrency_limit *limit) {
 
 static void add_limits(postgres_backend *self) {
   size_t all = 0;
-  values_begin_array(&self->values, VALUES_INTEGER);
+  const concurrency_limit *list[EVENT_LIMITS_MAX];
+  int count = list_patterns(self, list);
   for (int i = 0; i < self->limits.count; i++) {
-    const concurrency_limit *limit = &self->limits.list[i];
-    all = is_of_all(limit) ? limit->limit : all;
-    if (is_pattern(limit)) {
-      values_add_integer_element(&self->values, (int64_t)limit->limit);
-    }
+    all = is_of_all(&self->limits.list[i]) ? self->limits.list[i].limit : all;
+  }
+  values_begin_array(&self->values, VALUES_INTEGER);
+  for (int i = 0; i < count; i++) {
+    values_add_integer_element(&self->values, (int64_t)list[i]->limit);
   }
   values_add_integer_element(&self->values, (int64_t)all);
 }
