@@ -5,7 +5,7 @@ local process = require("spec.support.process")
 
 local hosts = { LEASE_SECONDS = 2, PORT = 8080, SECRET = "secret-of-the-rounds" }
 
-local WORK = "/run/work"
+local WORK = "/run/machines"
 hosts.HANDLED = WORK .. "/handled"
 
 local list, url = {}, nil -- by name; the database's

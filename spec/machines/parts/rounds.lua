@@ -159,7 +159,7 @@ local function keep(directory)
   do
     process.write_file(("%s/%s"):format(directory, name), server.query(sql))
   end
-  process.run("/bin/sh", { "-c", 'cp /run/work/*.log /run/work/handled "$0"', directory })
+  process.run("/bin/sh", { "-c", 'cp /run/machines/*.log /run/machines/handled "$0"', directory })
 end
 
 local function finish(options, failures)

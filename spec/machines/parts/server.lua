@@ -9,7 +9,7 @@ local process = require("spec.support.process")
 local server = {}
 
 local PASSWORD = "rounds"
-local WORK = "/run/work"
+local WORK = "/run/machines"
 local DISK, MOUNTED = WORK .. "/disk", WORK .. "/mounted"
 
 -- EXT4_IOC_SHUTDOWN without a flush of the journal
