@@ -18,7 +18,7 @@ palenca.on("login.error", { max_attempts = 3, retry_wait = 0.01 }, function(even
   error('${MARKUP} the scoring service does not respond')
 end)
 palenca.on("login.incomplete", { retry_wait = 3600 }, function() error "not yet" end)
-palenca.on("earnings.updated", function() palenca.sleep(60) end)
+palenca.on("earnings.updated", function() palenca.sleep(3600) end)
 `;
 
 export const account = (number) => `1b4e28ba-2fa1-41d2-883f-0016d3cc${String(number).padStart(4, "0")}`;
