@@ -104,9 +104,9 @@ end
 --- Makes one and starts it.
 -- @tparam ?table options `directory`: an empty one of the caller's, who removes it, for a cluster
 -- whose figures are to be those of its disk; `port` of 127.0.0.1 that it listens at as well;
--- `settings`: name → value; `env`: further variables of the server's environment; `room`: the bytes
--- of a file system that only it sees, mounted at its `room`; `base`, a cluster: it is a standby of
--- that one, named "standby"
+-- `settings`: name → value; `env`: further variables of the server's environment; `preloaded`: a
+-- library that it is started with; `room`: the bytes of a file system that only it sees, mounted at
+-- its `room`; `base`, a cluster: it is a standby of that one, named "standby"
 -- @treturn Cluster
 function postgres.new(options)
   options = options or {}
@@ -114,6 +114,15 @@ function postgres.new(options)
   local self = setmetatable({ directory = directory, remove = remove, databases = 0,
     options = options, port = options.port or 5432, room = directory .. "/room" }, Cluster)
   assert(uv.fs_mkdir(self.room, 448))
+  self.env = options.env
+  if options.preloaded then -- who runs it may not be able to read where that was built
+    local copy = directory .. "/preloaded.so"
+    assert(uv.fs_copyfile(options.preloaded, copy))
+    self.env = { LD_PRELOAD = copy }
+    for name, value in pairs(options.env or {}) do
+      self.env[name] = value
+    end
+  end
   postgres.give(directory)
   postgres.give(self.room)
   -- to the connections of a test that runs as somebody else
@@ -147,8 +156,7 @@ function Cluster:start()
       table.move({ "-c", name .. "=" .. value }, 1, 2, #arguments + 1, arguments)
     end
   end
-  self.server = process.start(self:with_room(postgres.command("postgres", arguments,
-    self.options.env)))
+  self.server = process.start(self:with_room(postgres.command("postgres", arguments, self.env)))
   self:wait_ready()
 end
 

@@ -34,7 +34,8 @@ describe("the API's limit for three hosts at PostgreSQL", function()
   local cluster, sandbox
 
   setup(function()
-    cluster = postgres.new({ env = FAST })
+    cluster = postgres.new({ preloaded = FAST.LD_PRELOAD,
+      env = { FAST_CLOCK = FAST.FAST_CLOCK } })
   end)
 
   teardown(function()
