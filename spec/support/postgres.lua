@@ -62,7 +62,9 @@ local function run(program, arguments)
   return out
 end
 
-local TESTS = { shared_buffers = "16MB", max_wal_size = "64MB" }
+-- What a crash would leave of it in /dev/shm is in the directory.
+local TESTS = { shared_buffers = "16MB", max_wal_size = "64MB",
+  dynamic_shared_memory_type = "mmap" }
 
 -- In memory, if there is room for it: it syncs much, and what a disk does is not its test.
 local function new_directory(directory)

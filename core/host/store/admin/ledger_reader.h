@@ -15,7 +15,7 @@ typedef bool ledger_row_visit(void *context, const ledger_row *row);
 typedef struct {
   int chunk; /* entries between `begin` and `end` */
   void (*close)(ledger_reader *reader);
-  /* What is read from `begin` to `end` is of one moment, which must be a short one. */
+  /* What is read from `begin` to `end` is of one time, and must not take long. */
   bool (*begin)(ledger_reader *reader);
   void (*end)(ledger_reader *reader);
   bool (*state)(ledger_reader *reader, ledger_state *state);

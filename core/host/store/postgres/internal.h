@@ -224,7 +224,7 @@ void postgres_lose_rate_shares(postgres_backend *self);
 
 /* Begins to connect, or to try so again in time. */
 void postgres_connect(postgres_backend *self);
-/* After a connection was lost: at once, unless it was made a moment ago. */
+/* After a connection was lost: at once, unless it was made just before. */
 void postgres_reconnect(postgres_backend *self);
 /* Lists for the server what is leased to this process. False: out of memory. */
 bool postgres_write_request(postgres_backend *self);
